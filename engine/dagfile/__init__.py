@@ -1,0 +1,104 @@
+"""The DAG file: YAML in, a `Dag` out, or every problem it has with the line it is on."""
+
+import re
+from pathlib import Path
+
+from engine.dag import Dag
+from engine.dagfile.fields import Fields, matching, text, unexpected
+from engine.dagfile.gates import Defaults
+from engine.dagfile.graph import check_graph
+from engine.dagfile.problems import Problems, TooManyProblemsError
+from engine.dagfile.tasks import Draft, read_task
+from engine.dagfile.yaml_nodes import MAX_BYTES, Entries, Items, Node, compose, describe
+from engine.errors import InvalidDag, Problem
+
+__all__ = ["Defaults", "load", "parse"]
+
+DEFAULT_TENANT = "local-dev"
+
+_KEYS = ("name", "tenant_id", "python", "tasks")
+_NAME = re.compile(r"(?! )[A-Za-z0-9 _.-]{1,80}(?<! )")
+_TENANT = re.compile(r"(?!\s)[^\x00-\x1f\x7f]{1,80}(?<!\s)")
+
+
+def load(path: Path, defaults: Defaults) -> Dag:
+    """Read the DAG of a file; commands will run in the file's folder. Raises `InvalidDag`."""
+    source = str(path)
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise InvalidDag(source, [Problem(f"cannot be read: {error.strerror}")]) from error
+    directory = str(path.absolute().parent)
+    return parse(_decode(content, source), source=source, directory=directory, defaults=defaults)
+
+
+def parse(text: str, *, source: str, directory: str, defaults: Defaults) -> Dag:
+    """Read the DAG of a YAML text. `source` is what problems are reported against.
+
+    Raises `InvalidDag` with every problem found, up to a hundred, top of the file first.
+    """
+    problems = Problems()
+    try:
+        dag = _read(text, str(Path(directory).absolute()), defaults, problems)
+    except TooManyProblemsError:
+        dag = None
+    if dag is None or problems:
+        raise InvalidDag(source, problems.in_order())
+    return dag
+
+
+def _decode(content: bytes, source: str) -> str:
+    if len(content) > MAX_BYTES:  # cut short, perhaps within a character: its size is the problem
+        return content.decode("utf-8", "replace")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InvalidDag(source, [Problem("this is not UTF-8 text", line)]) from error
+
+
+def _read(text: str, directory: str, defaults: Defaults, problems: Problems) -> Dag | None:
+    root = compose(text, problems)
+    if root is None:
+        return None
+    if not isinstance(root, Entries):
+        told = f"expected a mapping with 'name' and 'tasks', got {describe(root)}"
+        problems.add(root.line, told)
+        return None
+    return _dag(Fields(root, "the DAG", problems), directory, defaults)
+
+
+def _dag(fields: Fields, directory: str, defaults: Defaults) -> Dag:
+    fields.refuse_unknown(_KEYS)
+    name = fields.need("name", _name, "")
+    drafts = _drafts(fields.need("tasks", _tasks, ()), defaults, fields.problems)
+    check_graph(drafts, fields.problems)
+    return Dag(
+        name=name,
+        tasks=tuple(draft.task for draft in drafts),
+        tenant=fields.get("tenant_id", _tenant, DEFAULT_TENANT),
+        directory=directory,
+        python=fields.get("python", text, None),
+    )
+
+
+_name = matching(_NAME, "letters, digits, spaces, _, - or ., at most 80")
+_tenant = matching(_TENANT, "text of at most 80 characters")
+
+
+def _tasks(node: Node) -> tuple[Node, ...]:
+    if isinstance(node, Items) and node.nodes:
+        return node.nodes
+    raise unexpected(node, "a list of at least one task")
+
+
+def _drafts(nodes: tuple[Node, ...], defaults: Defaults, problems: Problems) -> list[Draft]:
+    drafts: list[Draft] = []
+    for position, node in enumerate(nodes, start=1):
+        if isinstance(node, Entries):
+            drafts.append(read_task(node, position, defaults, problems))
+        else:
+            told = f"task number {position}: expected a mapping, got {describe(node)}"
+            problems.add(node.line, told)
+    return drafts

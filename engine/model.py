@@ -1,0 +1,372 @@
+"""Frozen values and ids: the words of the domain, without a database."""
+
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import IntEnum, StrEnum
+from typing import Any, NewType, Self
+
+from engine.errors import InvalidPrincipal
+
+RunId = NewType("RunId", str)
+TaskId = NewType("TaskId", str)
+CheckpointId = NewType("CheckpointId", str)
+PersonId = NewType("PersonId", str)
+
+JsonObject = Mapping[str, Any]
+
+# Crockford's alphabet: no letter that a person reading an id aloud could mistake.
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_ID_LENGTH = 12
+
+
+def _new_id(prefix: str) -> str:
+    return prefix + "".join(secrets.choice(_ALPHABET) for _ in range(_ID_LENGTH))
+
+
+def new_run_id() -> RunId:
+    """A fresh run id: `run_` and 60 random bits."""
+    return RunId(_new_id("run_"))
+
+
+def new_checkpoint_id() -> CheckpointId:
+    """A fresh checkpoint id: `cp_` and 60 random bits."""
+    return CheckpointId(_new_id("cp_"))
+
+
+def new_person_id() -> PersonId:
+    """A fresh person id: `pn_` and 60 random bits. It is a pseudonym: it tells nothing."""
+    return PersonId(_new_id("pn_"))
+
+
+class Role(IntEnum):
+    """What a person may do in a tenant. A higher role includes the lower ones."""
+
+    VIEWER = 1
+    OPERATOR = 2
+    ADMIN = 3
+
+    @property
+    def label(self) -> str:
+        """The name as people write it: `Viewer`, `Operator`, `Admin`."""
+        return self.name.capitalize()
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """The role of this name, in any letter case; None when there is none."""
+        return cls.__members__.get(text.strip().upper())
+
+
+class Choice(StrEnum):
+    """What a person can answer."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+class CheckpointState(StrEnum):
+    """Where a checkpoint stands. All but `pending` are ends and never change again."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+class Cause(StrEnum):
+    """Why a checkpoint ended."""
+
+    DECIDED = "decided"
+    DEADLINE = "deadline"
+    FORCED = "forced"  # an Operator ended it before its deadline with `checkpoints expire`
+    RUN_ENDED = "run_ended"
+
+
+class Effect(StrEnum):
+    """Whether an end has reached the engine that holds the run."""
+
+    PENDING = "pending"
+    APPLIED = "applied"
+    LOST_ELSEWHERE = "lost_elsewhere"
+
+
+class RunState(StrEnum):
+    """Where a run stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class RunCause(StrEnum):
+    """Why a run failed."""
+
+    TASK_FAILED = "task_failed"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+
+class TaskState(StrEnum):
+    """Where a task stands. A checkpoint task ends with the word of its checkpoint."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    WAITING = "waiting"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+
+OPEN_TASK_STATES = frozenset({TaskState.PENDING, TaskState.RUNNING, TaskState.WAITING})
+ENDED_RUN_STATES = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED})
+
+
+class IdentityKind(StrEnum):
+    """Where an identity comes from."""
+
+    SLACK = "slack"  # realm: enterprise or team id; subject: user id
+    OS = "os"  # realm: host name; subject: user name
+    EMAIL = "email"  # realm: empty; subject: the address, lower case
+    AIRFLOW = "airflow"  # realm: the backend's name; subject: the user name
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One of a person's ids. Equal identities are the same account."""
+
+    kind: IdentityKind
+    realm: str
+    subject: str
+
+    def __str__(self) -> str:
+        return ":".join(part for part in (self.kind.value, self.realm, self.subject) if part)
+
+
+class PrincipalKind(StrEnum):
+    """Whom a grant or an approver list can name."""
+
+    SLACK_USER = "slack_user"
+    SLACK_GROUP = "slack_group"
+    EMAIL = "email"
+    OS_USER = "os_user"
+
+
+_SLACK_ID = re.compile(r"(?:(?P<realm>[TE][A-Z0-9]{2,})/)?(?P<subject>[UWS][A-Z0-9]{2,})")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_OS_USER = re.compile(r"os:(?P<subject>[^\s:@/]+)(?:@(?P<realm>[^\s@]+))?")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Principal:
+    """Whom a rule names: a Slack user, a user group, an e-mail or an OS user.
+
+    An empty realm means "here": the workspace the bot is installed in, or any
+    host that opens this database.
+    """
+
+    kind: PrincipalKind
+    subject: str
+    realm: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `U012AB`, `T012/U012AB`, `S012AB`, `ana@example.com`, `os:ana` or `os:ana@host`.
+
+        Raises `InvalidPrincipal`.
+        """
+        text = text.strip()
+        if match := _OS_USER.fullmatch(text):
+            return cls(PrincipalKind.OS_USER, match["subject"], match["realm"] or "")
+        if match := _SLACK_ID.fullmatch(text):
+            is_group = match["subject"].startswith("S")
+            kind = PrincipalKind.SLACK_GROUP if is_group else PrincipalKind.SLACK_USER
+            return cls(kind, match["subject"], match["realm"] or "")
+        if _EMAIL.fullmatch(text):
+            return cls(PrincipalKind.EMAIL, text.lower())
+        raise InvalidPrincipal(text)
+
+    def __str__(self) -> str:
+        if self.kind is PrincipalKind.OS_USER:
+            return f"os:{self.subject}@{self.realm}" if self.realm else f"os:{self.subject}"
+        return f"{self.realm}/{self.subject}" if self.realm else self.subject
+
+
+class Standing(StrEnum):
+    """What the surface says an account is."""
+
+    MEMBER = "member"
+    GUEST = "guest"
+    EXTERNAL = "external"  # of another workspace, through a shared channel
+    BOT = "bot"
+    DEACTIVATED = "deactivated"
+
+
+class Surface(StrEnum):
+    """Where an action came in."""
+
+    SLACK = "slack"
+    CLI = "cli"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """What a surface vouches for about whoever acts. Roles are not among it."""
+
+    identity: Identity
+    surface: Surface
+    name: str
+    standing: Standing = Standing.MEMBER
+    at_home: bool = True  # of the bot's own workspace, or on this host
+    email: str | None = None
+    groups: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Entitlement:
+    """The highest role found for a person in a tenant, and where it came from."""
+
+    role: Role
+    source: str  # for example "signoff.toml: S0RELEASE", "granted by os:root", "USER_RBAC_ROLE"
+    by_id: bool = False  # granted to this very account, not through a group or an e-mail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A caller as the deciding transaction found them."""
+
+    person_id: PersonId
+    caller: Caller
+    entitlement: Entitlement | None
+    kinds: frozenset[tuple[IdentityKind, str]] = frozenset()  # (kind, realm) of all identities
+
+
+class ReasonRule(StrEnum):
+    """Whether a choice wants a reason."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+    NONE = "none"
+
+
+class OnExpire(StrEnum):
+    """What the deadline does to the run. It never approves."""
+
+    FAIL = "fail"
+    REJECT = "reject"
+
+
+class InputType(StrEnum):
+    """The kind of a form field."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    CHOICE = "choice"
+    DATE = "date"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputField:
+    """One field of the form an approver fills in."""
+
+    name: str
+    type: InputType = InputType.TEXT
+    description: str = ""
+    required: bool = False
+    default: str | float | bool | None = None
+    minimum: float | None = None  # number: least value; text: least length in characters
+    maximum: float | None = None
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Who may decide a checkpoint, and how. Part of the request digest."""
+
+    required_role: Role = Role.OPERATOR
+    approvers: tuple[Principal, ...] = ()  # empty: anyone with the role
+    quorum: int = 1
+    reject_quorum: int = 1
+    self_approval: bool = False
+    approve_reason: ReasonRule = ReasonRule.OPTIONAL
+    reject_reason: ReasonRule = ReasonRule.REQUIRED
+    inputs: tuple[InputField, ...] = ()
+    expires_in: timedelta = timedelta(hours=72)
+    on_expire: OnExpire = OnExpire.FAIL
+
+    def reason_rule(self, choice: Choice) -> ReasonRule:
+        """Whether this choice wants a reason."""
+        return self.approve_reason if choice is Choice.APPROVE else self.reject_reason
+
+    def needed(self, choice: Choice) -> int:
+        """How many distinct persons must make this choice to settle."""
+        return self.quorum if choice is Choice.APPROVE else self.reject_quorum
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """An upstream value shown to the approver. Secret ones are masked in public."""
+
+    label: str
+    value: str
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A place where a run waits for people.
+
+    Everything above `state` is the immutable request; the rest is how it ended.
+    Times are aware and in UTC.
+    """
+
+    id: CheckpointId
+    run_id: RunId
+    task_id: TaskId
+    dag_name: str
+    dag_digest: str
+    tenant: str
+    prompt: str
+    facts: tuple[Fact, ...]
+    policy: Policy
+    requester: PersonId
+    request_digest: str
+    created_at: datetime
+    expires_at: datetime
+    state: CheckpointState = CheckpointState.PENDING
+    cause: Cause | None = None
+    ended_at: datetime | None = None
+    effect: Effect = Effect.PENDING
+    version: int = 1
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the record still has it pending (its deadline may have passed)."""
+        return self.state is CheckpointState.PENDING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One person's answer. Append-only: a changed mind is a later decision."""
+
+    checkpoint_id: CheckpointId
+    person_id: PersonId
+    choice: Choice
+    reason: str
+    inputs: JsonObject = field(default_factory=dict)
+    surface: Surface
+    identity: Identity
+    role: Role
+    role_source: str
+    request_digest: str
+    decided_at: datetime
