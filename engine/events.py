@@ -1,0 +1,189 @@
+"""What happened, in the past tense. Each becomes a row of the audit trail.
+
+An event holds facts only: opaque ids, states, digests, times. Names, accounts and
+reasons are personal and travel beside it, so that they can be erased alone.
+"""
+
+import re
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from engine.model import CheckpointId, PersonId, RunId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Base of all facts."""
+
+    run_id: RunId | None = None
+    checkpoint_id: CheckpointId | None = None
+
+    @property
+    def name(self) -> str:
+        """`CheckpointOpened` is written `checkpoint_opened`."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
+
+    def facts(self) -> dict[str, Any]:
+        """The fields as JSON values; unset ones are left out."""
+        values = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return {name: _plain(value) for name, value in values if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case datetime():
+            return value.isoformat()
+        case tuple() | frozenset():
+            return [_plain(item) for item in value]
+        case _:
+            return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted(Event):
+    """Somebody asked for a run."""
+
+    dag: str
+    dag_digest: str
+    tenant: str
+    host: str
+    requester: PersonId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPaused(Event):
+    """Nothing of the run can go on before people decide."""
+
+    waiting_for: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResumed(Event):
+    """A checkpoint ended and the run goes on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunTakenOver(Event):
+    """The holder of a run died; another worker drives it now."""
+
+    interrupted: tuple[str, ...]
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnded(Event):
+    """Every task of the run has ended."""
+
+    state: str
+    cause: str | None = None
+    because: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointOpened(Event):
+    """A run asks people."""
+
+    task: str
+    tenant: str
+    required_role: str
+    request_digest: str
+    dag_digest: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionRecorded(Event):
+    """One person's answer was counted."""
+
+    choice: str
+    person: PersonId
+    role: str
+    surface: str
+    request_digest: str
+    have: int
+    needed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionRefused(Event):
+    """One person's answer was not counted."""
+
+    choice: str
+    person: PersonId
+    surface: str
+    rules: tuple[str, ...]
+    suppressed_before: int = 0  # the same refusal, not written since the last row about it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownRequested(Event):
+    """A button, form or command named a checkpoint that does not exist, or was tampered with."""
+
+    person: PersonId
+    surface: str
+    what: str
+    suppressed_before: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointEnded(Event):
+    """The one end of a checkpoint."""
+
+    state: str
+    cause: str
+    ended_at: datetime
+    on_expire: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRefused(Event):
+    """Somebody without the role asked for a run."""
+
+    dag: str
+    tenant: str
+    person: PersonId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleGranted(Event):
+    """A principal was given a role."""
+
+    tenant: str
+    role: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleRevoked(Event):
+    """A principal lost a role."""
+
+    tenant: str
+    role: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleChangeRefused(Event):
+    """Somebody who is not an Admin tried to change roles."""
+
+    tenant: str
+    person: PersonId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostingMade(Event):
+    """A copy of a card stands somewhere."""
+
+    surface: str
+    place: str
+    handle: str
+    adopted: bool = False  # a doubled copy that made itself known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryGivenUp(Event):
+    """The outside could not be told."""
+
+    kind: str
+    error: str

@@ -1,0 +1,244 @@
+"""Pure transitions of checkpoints, tasks and runs. Publish changes in docs/reference/states.md."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from engine.dag import Dag, Gate, Task
+from engine.model import (
+    OPEN_TASK_STATES,
+    Cause,
+    Checkpoint,
+    CheckpointState,
+    OnExpire,
+    RunCause,
+    RunState,
+    TaskId,
+    TaskState,
+)
+
+# What a checkpoint's end means for its task: the same word.
+TASK_END = {
+    CheckpointState.APPROVED: TaskState.APPROVED,
+    CheckpointState.REJECTED: TaskState.REJECTED,
+    CheckpointState.EXPIRED: TaskState.EXPIRED,
+    CheckpointState.CANCELLED: TaskState.CANCELLED,
+}
+
+RUN_TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
+    RunState.QUEUED: frozenset({RunState.RUNNING, RunState.CANCELLED}),
+    RunState.RUNNING: frozenset(
+        {RunState.PAUSED, RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED}
+    ),
+    RunState.PAUSED: frozenset({RunState.RUNNING, RunState.CANCELLED}),
+    RunState.SUCCEEDED: frozenset(),
+    RunState.FAILED: frozenset(),
+    RunState.CANCELLED: frozenset(),
+}
+
+TASK_TRANSITIONS: Mapping[TaskState, frozenset[TaskState]] = {
+    TaskState.PENDING: frozenset(
+        {TaskState.RUNNING, TaskState.WAITING, TaskState.SKIPPED, TaskState.CANCELLED}
+    ),
+    TaskState.RUNNING: frozenset(
+        {TaskState.PENDING, TaskState.SUCCEEDED, TaskState.FAILED, TaskState.CANCELLED}
+    ),
+    TaskState.WAITING: frozenset(
+        {TaskState.APPROVED, TaskState.REJECTED, TaskState.EXPIRED, TaskState.CANCELLED}
+    ),
+    **{end: frozenset() for end in TaskState if end not in OPEN_TASK_STATES},
+}
+
+
+class AlreadyEnded(ValueError):
+    """A bug: an ended checkpoint was about to end again."""
+
+
+def is_due(checkpoint: Checkpoint, now: datetime) -> bool:
+    """Whether the deadline has passed on an open checkpoint. The exact deadline is past."""
+    return checkpoint.is_open and now >= checkpoint.expires_at
+
+
+def end(checkpoint: Checkpoint, state: CheckpointState, cause: Cause, at: datetime) -> Checkpoint:
+    """The checkpoint, ended. Raises `AlreadyEnded`."""
+    if not checkpoint.is_open:
+        raise AlreadyEnded(f"{checkpoint.id} is already {checkpoint.state}")
+    return replace(
+        checkpoint, state=state, cause=cause, ended_at=at, version=checkpoint.version + 1
+    )
+
+
+def expire(checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint, expired at its deadline, however late anybody noticed."""
+    return end(checkpoint, CheckpointState.EXPIRED, Cause.DEADLINE, checkpoint.expires_at)
+
+
+def effective(checkpoint: Checkpoint, now: datetime) -> Checkpoint:
+    """What a reader should be shown: overdue reads as expired before any sweep wrote it."""
+    return expire(checkpoint) if is_due(checkpoint, now) else checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """What the plan needs to know of a task."""
+
+    id: TaskId
+    state: TaskState
+    attempt: int = 0
+    not_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a run ended."""
+
+    state: RunState
+    cause: RunCause | None = None
+    because: TaskId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do next with a run. Empty lists and no verdict mean: wait."""
+
+    skip: tuple[TaskId, ...] = ()
+    open: tuple[TaskId, ...] = ()
+    start: tuple[TaskId, ...] = ()
+    wake_at: datetime | None = None  # the earliest retry that is not due yet
+    verdict: Verdict | None = None
+    pause: bool = False  # nothing runs, nothing can start, and people are asked
+
+
+def plan(dag: Dag, tasks: Mapping[TaskId, TaskView], now: datetime) -> Plan:
+    """What a run can do next, given where its tasks stand.
+
+    Skips are found to the end in one call: a skipped task may skip its children.
+    """
+    states = {task_id: view.state for task_id, view in tasks.items()}
+    skip: list[TaskId] = []
+    ready: list[Task] = []
+    for task in _in_order(dag):
+        if states[task.id] is not TaskState.PENDING:
+            continue
+        match _readiness(dag, task, states):
+            case True:
+                ready.append(task)
+            case False:
+                states[task.id] = TaskState.SKIPPED
+                skip.append(task.id)
+            case None:
+                pass
+    due = [task for task in ready if _is_due(tasks[task.id], now)]
+    later = [at for task in ready if (at := tasks[task.id].not_before) is not None and at > now]
+    opens = tuple(task.id for task in due if isinstance(task.work, Gate))
+    starts = tuple(task.id for task in due if not isinstance(task.work, Gate))
+    active = {state for state in states.values() if state in OPEN_TASK_STATES}
+    return Plan(
+        skip=tuple(skip),
+        open=opens,
+        start=starts,
+        wake_at=min(later, default=None),
+        verdict=verdict(dag, states) if not active else None,
+        pause=not ready and TaskState.WAITING in active and TaskState.RUNNING not in active,
+    )
+
+
+def _in_order(dag: Dag) -> list[Task]:
+    """Parents before children, otherwise as written (the loader refused cycles)."""
+    missing = {task.id: len(set(task.depends_on)) for task in dag.tasks}
+    children: dict[TaskId, list[Task]] = {task.id: [] for task in dag.tasks}
+    for task in dag.tasks:
+        for parent in set(task.depends_on):
+            children[parent].append(task)
+    queue = [task for task in dag.tasks if not missing[task.id]]
+    for task in queue:  # grows while it is walked
+        for child in children[task.id]:
+            missing[child.id] -= 1
+            if not missing[child.id]:
+                queue.append(child)
+    return queue
+
+
+def _readiness(dag: Dag, task: Task, states: Mapping[TaskId, TaskState]) -> bool | None:
+    """True: may start. False: never will. None: a parent is still open."""
+    if any(states[parent] in OPEN_TASK_STATES for parent in task.depends_on):
+        return None
+    return all(_lets_through(dag, task, parent, states[parent]) for parent in task.depends_on)
+
+
+def _lets_through(dag: Dag, task: Task, parent: TaskId, state: TaskState) -> bool:
+    wanted = task.when.get(parent, frozenset({TaskState.SUCCEEDED, TaskState.APPROVED}))
+    return bool(_outcomes(dag.task(parent), state) & wanted)
+
+
+def _outcomes(task: Task, state: TaskState) -> frozenset[TaskState]:
+    """The words a `when` may match. `on_expire: reject` sends an expiry down the reject path."""
+    gate = task.work
+    if (
+        state is TaskState.EXPIRED
+        and isinstance(gate, Gate)
+        and gate.policy.on_expire is OnExpire.REJECT
+    ):
+        return frozenset({state, TaskState.REJECTED})
+    return frozenset({state})
+
+
+def _is_due(view: TaskView, now: datetime) -> bool:
+    return view.not_before is None or now >= view.not_before
+
+
+_BAD_ENDS = {
+    TaskState.FAILED: RunCause.TASK_FAILED,
+    TaskState.REJECTED: RunCause.REJECTED,
+    TaskState.EXPIRED: RunCause.EXPIRED,
+}
+
+
+def verdict(dag: Dag, states: Mapping[TaskId, TaskState]) -> Verdict:
+    """How a run whose tasks have all ended has ended.
+
+    A failure, a rejection or an expiry with `on_expire: reject` is forgiven when a
+    task that waits for exactly that (`when`) ran and succeeded. An expiry with
+    `on_expire: fail` is never forgiven.
+    """
+    if any(state is TaskState.CANCELLED for state in states.values()):
+        return Verdict(RunState.CANCELLED)
+    handled = _handled(dag, states)
+    for bad, cause in _BAD_ENDS.items():
+        for task in dag.tasks:
+            if states[task.id] is bad and task.id not in handled:
+                return Verdict(RunState.FAILED, cause, task.id)
+    return Verdict(RunState.SUCCEEDED)
+
+
+def _handled(dag: Dag, states: Mapping[TaskId, TaskState]) -> set[TaskId]:
+    handled: set[TaskId] = set()
+    for task in dag.tasks:
+        if states[task.id] not in {TaskState.SUCCEEDED, TaskState.APPROVED}:
+            continue
+        for parent, wanted in task.when.items():
+            if _outcomes(dag.task(parent), states[parent]) & wanted and _forgivable(
+                dag.task(parent), states[parent]
+            ):
+                handled.add(parent)
+    return handled
+
+
+def _forgivable(task: Task, state: TaskState) -> bool:
+    gate = task.work
+    if state is TaskState.EXPIRED and isinstance(gate, Gate):
+        return gate.policy.on_expire is OnExpire.REJECT
+    return True
+
+
+def retry_at(task: Task, attempt: int, jitter: float, now: datetime) -> datetime | None:
+    """When the failed attempt (1-based) may run again; None when no retry is left.
+
+    `jitter` in [0, 1) spreads retries over half a delay, so that a herd parts.
+    """
+    if attempt > task.retries:
+        return None
+    first: timedelta = task.retry_delay * (1 + jitter / 2)
+    # Doubling stops at an hour, but never shortens the delay that was asked for.
+    doubled: timedelta = first * (2 ** min(attempt - 1, 20))
+    return now + min(doubled, max(first, timedelta(hours=1)))

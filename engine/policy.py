@@ -1,0 +1,366 @@
+"""Who may decide: facts in, a ruling out. Nothing is fetched here.
+
+A ruling carries its trace: every rule that was applied, with what it needed and
+what it found. A refusal is a ruling whose trace has failed findings.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, assert_never
+
+from engine.inputs import parse_inputs
+from engine.model import (
+    Caller,
+    Candidate,
+    Checkpoint,
+    CheckpointState,
+    Choice,
+    Entitlement,
+    IdentityKind,
+    PersonId,
+    Policy,
+    Principal,
+    PrincipalKind,
+    ReasonRule,
+    Role,
+    Standing,
+    Surface,
+)
+
+REASON_LIMIT = 3000  # characters; also what a Slack text input accepts at most
+
+# Viewers decide nothing, whatever a checkpoint asks for.
+LOWEST_DECIDING_ROLE = Role.OPERATOR
+
+# PostgreSQL refuses NUL, UTF-8 refuses half a character.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+Kinds = frozenset[tuple[IdentityKind, str]]
+
+
+class Rule(StrEnum):
+    """The rules, by the names that traces and audit rows use."""
+
+    LOOK_UP = "look_up"  # the surface could not say who this is
+    OPEN = "open"
+    DIGEST = "digest"
+    STANDING = "standing"
+    ROLE = "role"
+    APPROVERS = "approvers"
+    SELF_APPROVAL = "self_approval"
+    KNOWN_PERSON = "known_person"
+    REASON = "reason"
+    INPUTS = "inputs"
+    QUORUM = "quorum"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One rule applied: what it needed, what it found."""
+
+    rule: Rule
+    passed: bool
+    needed: str
+    found: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The finding as it is recorded."""
+        return {
+            "rule": self.rule,
+            "passed": self.passed,
+            "needed": self.needed,
+            "found": self.found,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No, and why. Nothing was recorded but the attempt."""
+
+    trace: tuple[Finding, ...]
+    field_errors: Mapping[str, str] = field(default_factory=dict)  # input name -> sentence
+
+    @property
+    def reasons(self) -> tuple[Finding, ...]:
+        """The findings that failed."""
+        return tuple(finding for finding in self.trace if not finding.passed)
+
+    def names(self, rule: Rule) -> bool:
+        """Whether this rule is among the reasons."""
+        return any(finding.rule is rule for finding in self.reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Counted, and still waiting for more persons."""
+
+    trace: tuple[Finding, ...]
+    inputs: Mapping[str, Any]
+    have: int
+    needed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Counted, and enough: the checkpoint ends in this state."""
+
+    trace: tuple[Finding, ...]
+    inputs: Mapping[str, Any]
+    state: CheckpointState
+    counted: tuple[PersonId, ...]
+
+
+Ruling = Refused | Accepted | Settled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a candidate says, and the digest of the request they were looking at."""
+
+    choice: Choice
+    reason: str = ""
+    inputs: Mapping[str, object] = field(default_factory=dict)
+    request_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """An earlier answer that still stands, by a person looked up again just now.
+
+    `voter` is None when the look-up could not be repeated: such a vote does not count.
+    """
+
+    person_id: PersonId
+    choice: Choice
+    voter: Candidate | None
+
+
+def rule(
+    checkpoint: Checkpoint,
+    votes: Sequence[Vote],
+    candidate: Candidate,
+    answer: Answer,
+    requester_kinds: Kinds,
+) -> Ruling:
+    """Judge one answer.
+
+    `checkpoint` must already be expired if its deadline has passed, `votes` holds
+    the latest vote of every other person. `requester_kinds` are the kinds of
+    account the requester is known by.
+    """
+    trace = admission(checkpoint, candidate, answer.request_digest, requester_kinds)
+    trace.append(_reason(checkpoint.policy, answer))
+    # A form belongs to approving: nobody fills one in to say no.
+    wanted = checkpoint.policy.inputs if answer.choice is Choice.APPROVE else ()
+    parsed = parse_inputs(wanted, answer.inputs if wanted else {})
+    trace.append(_inputs(parsed.errors))
+    if not all(finding.passed for finding in trace):
+        return Refused(tuple(trace), field_errors=parsed.errors)
+    return _count(
+        checkpoint, votes, candidate, requester_kinds, answer.choice, parsed.values, trace
+    )
+
+
+def admission(
+    checkpoint: Checkpoint, candidate: Candidate, request_digest: str, requester_kinds: Kinds
+) -> list[Finding]:
+    """What must hold before a person is even asked for a reason."""
+    return [
+        _open(checkpoint),
+        _digest(checkpoint, request_digest),
+        *authority(checkpoint, candidate, requester_kinds),
+    ]
+
+
+def authority(
+    checkpoint: Checkpoint, candidate: Candidate, requester_kinds: Kinds
+) -> list[Finding]:
+    """The rules about the person alone: what `mine` and a re-checked vote ask."""
+    return [
+        _standing(candidate),
+        _role(checkpoint, candidate),
+        _approvers(checkpoint.policy, candidate.caller),
+        _self_approval(checkpoint, candidate),
+        _known_person(checkpoint, candidate, requester_kinds),
+    ]
+
+
+def entitled(checkpoint: Checkpoint, candidate: Candidate, requester_kinds: Kinds) -> bool:
+    """Whether this person could decide this checkpoint now."""
+    return all(f.passed for f in authority(checkpoint, candidate, requester_kinds))
+
+
+def _count(
+    checkpoint: Checkpoint,
+    votes: Sequence[Vote],
+    candidate: Candidate,
+    requester_kinds: Kinds,
+    choice: Choice,
+    inputs: Mapping[str, Any],
+    trace: Sequence[Finding],
+) -> Ruling:
+    standing = {
+        vote.person_id
+        for vote in votes
+        if vote.choice is choice
+        and vote.person_id != candidate.person_id
+        and vote.voter is not None
+        and entitled(checkpoint, vote.voter, requester_kinds)
+    }
+    counted = (*sorted(standing), candidate.person_id)
+    needed = checkpoint.policy.needed(choice)
+    reached = len(counted) >= needed
+    full = (*trace, Finding(Rule.QUORUM, True, f"{needed} to {choice}", f"{len(counted)}"))
+    if not reached:
+        return Accepted(full, inputs, have=len(counted), needed=needed)
+    match choice:
+        case Choice.APPROVE:
+            state = CheckpointState.APPROVED
+        case Choice.REJECT:
+            state = CheckpointState.REJECTED
+        case _:
+            assert_never(choice)
+    return Settled(full, inputs, state=state, counted=counted)
+
+
+def _open(checkpoint: Checkpoint) -> Finding:
+    return Finding(Rule.OPEN, checkpoint.is_open, "pending", checkpoint.state)
+
+
+def _digest(checkpoint: Checkpoint, seen: str) -> Finding:
+    same = seen == checkpoint.request_digest
+    return Finding(Rule.DIGEST, same, checkpoint.request_digest, seen)
+
+
+def _standing(candidate: Candidate) -> Finding:
+    standing = candidate.caller.standing
+    by_id = candidate.entitlement is not None and candidate.entitlement.by_id
+    match standing:
+        case Standing.MEMBER:
+            passed = True
+        case Standing.DEACTIVATED:
+            # Even a grant by id ends with the account: a vote must not outlive it.
+            passed = False
+        case Standing.GUEST | Standing.EXTERNAL | Standing.BOT:
+            passed = by_id
+        case _:
+            assert_never(standing)
+    return Finding(Rule.STANDING, passed, "a full member, or a grant by id", standing)
+
+
+def _role(checkpoint: Checkpoint, candidate: Candidate) -> Finding:
+    needed = max(checkpoint.policy.required_role, LOWEST_DECIDING_ROLE)
+    held = candidate.entitlement
+    passed = held is not None and held.role >= needed
+    return Finding(
+        Rule.ROLE,
+        passed,
+        f"{needed.label} in {checkpoint.tenant}",
+        "no role" if held is None else f"{held.role.label} ({held.source})",
+    )
+
+
+def _approvers(policy: Policy, caller: Caller) -> Finding:
+    passed = not policy.approvers or any(names(p, caller) for p in policy.approvers)
+    needed = ", ".join(str(principal) for principal in policy.approvers) or "anyone with the role"
+    return Finding(Rule.APPROVERS, passed, needed, str(caller.identity))
+
+
+def _self_approval(checkpoint: Checkpoint, candidate: Candidate) -> Finding:
+    is_requester = candidate.person_id == checkpoint.requester
+    passed = checkpoint.policy.self_approval or not is_requester
+    needed = "anyone" if checkpoint.policy.self_approval else "not the one who started the run"
+    return Finding(
+        Rule.SELF_APPROVAL, passed, needed, "the requester" if is_requester else "another person"
+    )
+
+
+def _known_person(checkpoint: Checkpoint, candidate: Candidate, requester: Kinds) -> Finding:
+    """On the CLI: two accounts of different kinds may be one human; then we cannot tell."""
+    comparable = (
+        checkpoint.policy.self_approval
+        or candidate.caller.surface is not Surface.CLI
+        or candidate.person_id == checkpoint.requester
+        or bool(candidate.kinds & requester)
+    )
+    return Finding(
+        Rule.KNOWN_PERSON,
+        comparable,
+        "an account of a kind the requester has too, so that the two can be told apart",
+        "comparable" if comparable else "the requester is known by another kind of account",
+    )
+
+
+def _reason(policy: Policy, answer: Answer) -> Finding:
+    wanted = policy.reason_rule(answer.choice)
+    length = len(answer.reason)
+    if length > REASON_LIMIT:
+        return Finding(
+            Rule.REASON, False, f"at most {REASON_LIMIT:,} characters", f"{length:,} characters"
+        )
+    if not is_storable(answer.reason):
+        return Finding(Rule.REASON, False, "plain text", "a NUL or half a character")
+    missing = wanted is ReasonRule.REQUIRED and not answer.reason.strip()
+    return Finding(Rule.REASON, not missing, wanted, "none" if missing else f"{length} characters")
+
+
+def is_storable(text: str) -> bool:
+    """Whether every database takes this text: it holds no NUL and no half characters."""
+    return _UNSTORABLE.search(text) is None
+
+
+def _inputs(errors: Mapping[str, str]) -> Finding:
+    found = "; ".join(f"{name} {sentence}" for name, sentence in errors.items()) or "valid"
+    return Finding(Rule.INPUTS, not errors, "every field valid", found)
+
+
+def names(principal: Principal, caller: Caller) -> bool:
+    """Whether this principal means this caller.
+
+    Groups and e-mails are the workspace's word about its own full members; of
+    anybody else only the exact account id is believed.
+    """
+    identity = caller.identity
+    here = caller.at_home if principal.realm == "" else principal.realm == identity.realm
+    match principal.kind:
+        case PrincipalKind.SLACK_USER:
+            slack = identity.kind is IdentityKind.SLACK
+            return slack and here and principal.subject == identity.subject
+        case PrincipalKind.OS_USER:
+            local = identity.kind is IdentityKind.OS
+            return local and here and principal.subject == identity.subject
+        case PrincipalKind.SLACK_GROUP:
+            return _full_member(caller) and principal.subject in caller.groups
+        case PrincipalKind.EMAIL:
+            return _full_member(caller) and principal.subject == (caller.email or "").lower()
+        case _:
+            assert_never(principal.kind)
+
+
+def _full_member(caller: Caller) -> bool:
+    return caller.at_home and caller.standing is Standing.MEMBER
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role given to a principal in a tenant, and by whom."""
+
+    principal: Principal
+    tenant: str
+    role: Role
+    source: str
+
+
+_BY_ID = frozenset({PrincipalKind.SLACK_USER, PrincipalKind.OS_USER})
+
+
+def entitlement(grants: Sequence[Grant], caller: Caller) -> Entitlement | None:
+    """The highest role these grants give the caller; at equal role, one by id wins."""
+    found = [
+        Entitlement(grant.role, grant.source, by_id=grant.principal.kind in _BY_ID)
+        for grant in grants
+        if names(grant.principal, caller)
+    ]
+    return max(found, key=lambda e: (e.role, e.by_id), default=None)
