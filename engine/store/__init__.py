@@ -1,0 +1,7 @@
+"""The record: named SQL over one transaction. Only this package and `tables` know SQLAlchemy.
+
+`connect` opens and checks a database, `writer` runs every write in one thread,
+`changes` wakes whoever waits for news, `locks` keeps a second bot off the file;
+`runs`, `checkpoints`, `people`, `outbox` and `trail` hold the statements, each a
+synchronous function of a `Tx`.
+"""

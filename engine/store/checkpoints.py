@@ -1,0 +1,290 @@
+"""Checkpoints and decisions: rows to values and back, and the one end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from engine.dag import policy_from_json, policy_to_json
+from engine.model import (
+    Cause,
+    Checkpoint,
+    CheckpointId,
+    CheckpointState,
+    Choice,
+    Decision,
+    Effect,
+    Fact,
+    Identity,
+    IdentityKind,
+    PersonId,
+    Role,
+    RunId,
+    Surface,
+    TaskId,
+)
+from engine.policy import Finding, is_storable
+from engine.store.writer import Tx
+from engine.tables import CheckpointRow, DecisionRow, table_of
+
+_checkpoint = table_of(CheckpointRow)
+_decision = table_of(DecisionRow)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a page ended: the last row's deadline and id."""
+
+    expires_at: datetime
+    id: str
+
+
+def request_json(checkpoint: Checkpoint) -> dict[str, Any]:
+    """What the request digest covers: everything a decider relies on but the clock."""
+    return {
+        "checkpoint": checkpoint.id,
+        "run": checkpoint.run_id,
+        "task": checkpoint.task_id,
+        "dag": checkpoint.dag_name,
+        "dag_digest": checkpoint.dag_digest,
+        "tenant": checkpoint.tenant,
+        "requester": checkpoint.requester,
+        "prompt": checkpoint.prompt,
+        "facts": [
+            {"label": fact.label, "value": fact.value, "secret": fact.secret}
+            for fact in checkpoint.facts
+        ],
+        "policy": policy_to_json(checkpoint.policy),
+    }
+
+
+def insert(tx: Tx, checkpoint: Checkpoint, *, channel: str | None) -> None:
+    """Write a new checkpoint."""
+    tx.run(
+        _checkpoint.insert().values(
+            id=checkpoint.id,
+            run_id=checkpoint.run_id,
+            task_id=checkpoint.task_id,
+            dag_name=checkpoint.dag_name,
+            dag_digest=checkpoint.dag_digest,
+            tenant=checkpoint.tenant,
+            requester=checkpoint.requester,
+            request=request_json(checkpoint),
+            request_digest=checkpoint.request_digest,
+            channel=channel,
+            created_at=checkpoint.created_at,
+            expires_at=checkpoint.expires_at,
+            state=checkpoint.state,
+            effect=checkpoint.effect,
+            version=checkpoint.version,
+        )
+    )
+
+
+def load(tx: Tx, checkpoint_id: str) -> Checkpoint | None:
+    """The checkpoint as recorded; None when there is none."""
+    if not is_storable(checkpoint_id):
+        return None
+    row = tx.run(sa.select(_checkpoint).where(_checkpoint.c.id == checkpoint_id)).one_or_none()
+    return None if row is None else _value(row)
+
+
+def channel_of(tx: Tx, checkpoint_id: str) -> str | None:
+    """The channel the DAG asked for."""
+    query = sa.select(_checkpoint.c.channel).where(_checkpoint.c.id == checkpoint_id)
+    return tx.run(query).scalar_one_or_none()
+
+
+def save_end(tx: Tx, ended: Checkpoint) -> bool:
+    """Compare-and-set: True for the one writer that ended a pending checkpoint."""
+    result = tx.run(
+        _checkpoint.update()
+        .where(_checkpoint.c.id == ended.id, _checkpoint.c.state == CheckpointState.PENDING)
+        .values(
+            state=ended.state,
+            cause=ended.cause,
+            ended_at=ended.ended_at,
+            effect=ended.effect,
+            effect_at=tx.now if ended.effect is Effect.APPLIED else None,
+            version=ended.version,
+        )
+    )
+    return result.rowcount == 1
+
+
+def save_version(tx: Tx, checkpoint: Checkpoint) -> None:
+    """Note that what a card shows has changed."""
+    tx.run(
+        _checkpoint.update()
+        .where(_checkpoint.c.id == checkpoint.id)
+        .values(version=checkpoint.version)
+    )
+
+
+def due(tx: Tx, now: datetime, limit: int) -> list[Checkpoint]:
+    """Pending checkpoints whose deadline has passed, the oldest first."""
+    return _values(
+        tx,
+        sa.select(_checkpoint)
+        .where(_checkpoint.c.state == CheckpointState.PENDING, _checkpoint.c.expires_at <= now)
+        .order_by(_checkpoint.c.expires_at, _checkpoint.c.id)
+        .limit(limit),
+    )
+
+
+def any_due(tx: Tx) -> bool:
+    """Whether a sweep would find anything."""
+    return bool(due(tx, tx.now, 1))
+
+
+def pending(
+    tx: Tx,
+    *,
+    now: datetime,
+    limit: int,
+    tenants: Sequence[str] | None = None,
+    dag: str | None = None,
+    after: Cursor | None = None,
+) -> list[Checkpoint]:
+    """What waits for people now, the earliest deadline first, after a cursor."""
+    query = sa.select(_checkpoint).where(
+        _checkpoint.c.state == CheckpointState.PENDING, _checkpoint.c.expires_at > now
+    )
+    if tenants is not None:
+        query = query.where(_checkpoint.c.tenant.in_(tenants))
+    if dag is not None:
+        query = query.where(_checkpoint.c.dag_name == dag)
+    if after is not None:
+        query = query.where(
+            sa.tuple_(_checkpoint.c.expires_at, _checkpoint.c.id)
+            > sa.tuple_(sa.literal(after.expires_at, _checkpoint.c.expires_at.type), after.id)
+        )
+    return _values(tx, query.order_by(_checkpoint.c.expires_at, _checkpoint.c.id).limit(limit))
+
+
+def listed(
+    tx: Tx,
+    *,
+    limit: int,
+    state: CheckpointState | None = None,
+    tenant: str | None = None,
+    dag: str | None = None,
+    run_id: str | None = None,
+) -> list[Checkpoint]:
+    """Checkpoints in any state, the newest first."""
+    query = sa.select(_checkpoint)
+    for column, value in (
+        (_checkpoint.c.state, state),
+        (_checkpoint.c.tenant, tenant),
+        (_checkpoint.c.dag_name, dag),
+        (_checkpoint.c.run_id, run_id),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    newest_first = query.order_by(_checkpoint.c.created_at.desc(), _checkpoint.c.id.desc())
+    return _values(tx, newest_first.limit(limit))
+
+
+def count_pending(tx: Tx) -> int:
+    """How many are recorded as pending."""
+    query = sa.select(sa.func.count()).where(_checkpoint.c.state == CheckpointState.PENDING)
+    return int(tx.run(query).scalar_one())
+
+
+def oldest_pending(tx: Tx) -> datetime | None:
+    """When the pending checkpoint that waits longest was opened."""
+    pending_ones = _checkpoint.c.state == CheckpointState.PENDING
+    query = sa.select(sa.func.min(_checkpoint.c.created_at)).where(pending_ones)
+    found: datetime | None = tx.run(query).scalar_one()
+    return found
+
+
+def add_decision(tx: Tx, decision: Decision, trace: Sequence[Finding]) -> None:
+    """Append a decision with the trace of the rules it passed."""
+    tx.run(
+        _decision.insert().values(
+            checkpoint_id=decision.checkpoint_id,
+            person_id=decision.person_id,
+            choice=decision.choice,
+            reason=decision.reason,
+            inputs=dict(decision.inputs),
+            surface=decision.surface,
+            identity=_identity_text(decision.identity),
+            role=decision.role.label,
+            role_source=decision.role_source,
+            trace=[finding.as_json() for finding in trace],
+            request_digest=decision.request_digest,
+            decided_at=decision.decided_at,
+        )
+    )
+
+
+def decisions(tx: Tx, checkpoint_id: str) -> list[Decision]:
+    """Every decision on a checkpoint, in the order they were made."""
+    rows = tx.run(
+        sa.select(_decision)
+        .where(_decision.c.checkpoint_id == checkpoint_id)
+        .order_by(_decision.c.id)
+    )
+    return [
+        Decision(
+            checkpoint_id=CheckpointId(row.checkpoint_id),
+            person_id=PersonId(row.person_id),
+            choice=Choice(row.choice),
+            reason=row.reason,
+            inputs=row.inputs,
+            surface=Surface(row.surface),
+            identity=_identity(row.identity, Surface(row.surface)),
+            role=Role[row.role.upper()],
+            role_source=row.role_source,
+            request_digest=row.request_digest,
+            decided_at=row.decided_at,
+        )
+        for row in rows
+    ]
+
+
+def latest(decided: Sequence[Decision]) -> list[Decision]:
+    """The decision that counts of each person: their last."""
+    return list({decision.person_id: decision for decision in decided}.values())
+
+
+def _identity_text(identity: Identity) -> str:
+    return f"{identity.kind}\t{identity.realm}\t{identity.subject}"
+
+
+def _identity(text: str, surface: Surface) -> Identity:
+    if not text:  # erased: nobody's account, so that nothing matches it any more
+        kind_of = {Surface.SLACK: IdentityKind.SLACK, Surface.CLI: IdentityKind.OS}
+        return Identity(kind_of[surface], "", "")
+    kind, realm, subject = text.split("\t")
+    return Identity(IdentityKind(kind), realm, subject)
+
+
+def _values(tx: Tx, query: sa.Select[Any]) -> list[Checkpoint]:
+    return [_value(row) for row in tx.run(query)]
+
+
+def _value(row: sa.Row[Any]) -> Checkpoint:
+    return Checkpoint(
+        id=CheckpointId(row.id),
+        run_id=RunId(row.run_id),
+        task_id=TaskId(row.task_id),
+        dag_name=row.dag_name,
+        dag_digest=row.dag_digest,
+        tenant=row.tenant,
+        prompt=row.request["prompt"],
+        facts=tuple(Fact(**fact) for fact in row.request["facts"]),
+        policy=policy_from_json(row.request["policy"]),
+        requester=PersonId(row.requester),
+        request_digest=row.request_digest,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        state=CheckpointState(row.state),
+        cause=None if row.cause is None else Cause(row.cause),
+        ended_at=row.ended_at,
+        effect=Effect(row.effect),
+        version=row.version,
+    )

@@ -1,0 +1,178 @@
+"""Persons, their accounts, and role grants."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from engine.model import Identity, IdentityKind, PersonId, Principal, Role, new_person_id
+from engine.policy import Grant
+from engine.store.writer import Tx
+from engine.tables import IdentityRow, MetaRow, PersonRow, RoleGrantRow, table_of
+
+_person = table_of(PersonRow)
+_identity = table_of(IdentityRow)
+_grant = table_of(RoleGrantRow)
+_meta = table_of(MetaRow)
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRecord:
+    """An active grant as it is listed."""
+
+    principal: str
+    tenant: str
+    role: Role
+    source: str
+    granted_by: str
+    granted_at: datetime
+
+
+def person_of(tx: Tx, identity: Identity) -> PersonId | None:
+    """Whose account this is; None for one never seen."""
+    found = tx.run(sa.select(_identity.c.person_id).where(_is(identity))).scalar_one_or_none()
+    return None if found is None else PersonId(found)
+
+
+def ensure_person(tx: Tx, identity: Identity, name: str) -> PersonId:
+    """The person of this account, made at first sight; keeps the display name fresh."""
+    known = person_of(tx, identity)
+    if known is not None:
+        tx.run(
+            _person.update()
+            .where(_person.c.id == known, _person.c.name != name, _person.c.erased_at.is_(None))
+            .values(name=name)
+        )
+        return known
+    person_id = new_person_id()
+    tx.run(_person.insert().values(id=person_id, name=name, created_at=tx.now))
+    tx.run(
+        _identity.insert().values(
+            kind=identity.kind,
+            realm=identity.realm,
+            subject=identity.subject,
+            person_id=person_id,
+            linked_by="first seen",
+            created_at=tx.now,
+        )
+    )
+    return person_id
+
+
+def name_of(tx: Tx, person_id: PersonId) -> str:
+    """The display name; empty when erased."""
+    return str(tx.run(sa.select(_person.c.name).where(_person.c.id == person_id)).scalar_one())
+
+
+def identities_of(tx: Tx, person_id: PersonId) -> tuple[Identity, ...]:
+    """All accounts of a person."""
+    rows = tx.run(
+        sa.select(_identity.c.kind, _identity.c.realm, _identity.c.subject)
+        .where(_identity.c.person_id == person_id)
+        .order_by(_identity.c.kind, _identity.c.realm, _identity.c.subject)
+    )
+    return tuple(Identity(IdentityKind(row.kind), row.realm, row.subject) for row in rows)
+
+
+def grants(tx: Tx, tenant: str) -> list[Grant]:
+    """The active grants of a tenant, as the policy reads them."""
+    return [
+        Grant(
+            Principal.parse(record.principal),
+            record.tenant,
+            record.role,
+            f"{record.source}: {record.principal}",
+        )
+        for record in active_grants(tx, tenant)
+    ]
+
+
+def active_grants(tx: Tx, tenant: str | None = None) -> list[GrantRecord]:
+    """The active grants, of one tenant or of all, in the order people read them."""
+    query = sa.select(_grant).where(_grant.c.revoked_at.is_(None))
+    if tenant is not None:
+        query = query.where(_grant.c.tenant == tenant)
+    rows = tx.run(query.order_by(_grant.c.tenant, _grant.c.principal, _grant.c.source))
+    return [
+        GrantRecord(
+            row.principal,
+            row.tenant,
+            Role[row.role.upper()],
+            row.source,
+            row.granted_by,
+            row.granted_at,
+        )
+        for row in rows
+    ]
+
+
+def tenants(tx: Tx) -> tuple[str, ...]:
+    """Every tenant somebody holds a role in."""
+    query = sa.select(_grant.c.tenant).where(_grant.c.revoked_at.is_(None)).distinct()
+    return tuple(sorted(tx.run(query).scalars()))
+
+
+def add_grant(tx: Tx, principal: Principal, tenant: str, role: Role, source: str, by: str) -> None:
+    """Open a grant. The caller has closed the one it replaces."""
+    tx.run(
+        _grant.insert().values(
+            principal=str(principal),
+            tenant=tenant,
+            role=role.label,
+            source=source,
+            granted_by=by,
+            granted_at=tx.now,
+        )
+    )
+
+
+def close_grant(tx: Tx, principal: Principal, tenant: str, source: str, by: str) -> Role | None:
+    """Revoke a grant: the role it gave, or None when there was none."""
+    active = sa.and_(
+        _grant.c.principal == str(principal),
+        _grant.c.tenant == tenant,
+        _grant.c.source == source,
+        _grant.c.revoked_at.is_(None),
+    )
+    role = tx.run(sa.select(_grant.c.role).where(active)).scalar_one_or_none()
+    if role is None:
+        return None
+    tx.run(_grant.update().where(active).values(revoked_by=by, revoked_at=tx.now))
+    return Role[role.upper()]
+
+
+def display_names(tx: Tx, person_ids: Iterable[str]) -> dict[str, str]:
+    """Names of several persons at once."""
+    query = sa.select(_person.c.id, _person.c.name).where(_person.c.id.in_(set(person_ids)))
+    return {row.id: row.name for row in tx.run(query)}
+
+
+def slack_accounts(tx: Tx, person_ids: Iterable[str]) -> dict[str, Identity]:
+    """A Slack account of each person who has one."""
+    query = sa.select(_identity).where(
+        _identity.c.person_id.in_(set(person_ids)), _identity.c.kind == IdentityKind.SLACK
+    )
+    return {
+        row.person_id: Identity(IdentityKind.SLACK, row.realm, row.subject) for row in tx.run(query)
+    }
+
+
+def get_meta(tx: Tx, key: str) -> str | None:
+    """A fact about this database."""
+    return tx.run(sa.select(_meta.c.value).where(_meta.c.key == key)).scalar_one_or_none()
+
+
+def set_meta(tx: Tx, key: str, value: str) -> None:
+    """Write a fact about this database."""
+    updated = tx.run(_meta.update().where(_meta.c.key == key).values(value=value))
+    if updated.rowcount == 0:
+        tx.run(_meta.insert().values(key=key, value=value))
+
+
+def _is(identity: Identity) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        _identity.c.kind == identity.kind,
+        _identity.c.realm == identity.realm,
+        _identity.c.subject == identity.subject,
+    )

@@ -1,0 +1,357 @@
+"""Runs and tasks, and the lease a run is driven under."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from engine.dag import Dag, dag_digest, dag_from_json, dag_to_json
+from engine.errors import LeaseLost
+from engine.lifecycle import TaskView
+from engine.model import (
+    ENDED_RUN_STATES,
+    JsonObject,
+    PersonId,
+    RunCause,
+    RunId,
+    RunState,
+    TaskId,
+    TaskState,
+)
+from engine.store.writer import Tx
+from engine.tables import DagRow, RunRow, TaskRow, table_of
+
+_dag = table_of(DagRow)
+_run = table_of(RunRow)
+_task = table_of(TaskRow)
+
+_DRIVABLE = (RunState.QUEUED, RunState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to drive a run. A later epoch makes every earlier one powerless."""
+
+    run_id: RunId
+    holder: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run as recorded. Times are aware and in UTC."""
+
+    id: RunId
+    dag_name: str
+    dag_digest: str
+    tenant: str
+    state: RunState
+    cause: RunCause | None
+    because: str | None
+    host: str
+    requester: PersonId
+    requested_as: str
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing will happen to this run any more."""
+        return self.state in ENDED_RUN_STATES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRecord:
+    """A task of a run as recorded."""
+
+    id: TaskId
+    state: TaskState
+    attempt: int
+    not_before: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    pgid: int | None
+    process_started: float | None
+    output: JsonObject | None
+    error: str | None
+    log_tail: str | None
+
+
+def insert(
+    tx: Tx, run_id: RunId, dag: Dag, *, host: str, requester: PersonId, requested_as: str
+) -> str:
+    """Write a queued run pinned to its DAG; returns the DAG digest."""
+    pinned = dag_digest(dag)
+    known = tx.run(sa.select(_dag.c.digest).where(_dag.c.digest == pinned)).one_or_none()
+    if known is None:
+        tx.run(
+            _dag.insert().values(
+                digest=pinned,
+                name=dag.name,
+                tenant=dag.tenant,
+                definition=dag_to_json(dag),
+                created_at=tx.now,
+            )
+        )
+    tx.run(
+        _run.insert().values(
+            id=run_id,
+            dag_digest=pinned,
+            dag_name=dag.name,
+            tenant=dag.tenant,
+            state=RunState.QUEUED,
+            host=host,
+            requester=requester,
+            requested_as=requested_as,
+            created_at=tx.now,
+            lease_epoch=0,
+        )
+    )
+    rows = [
+        {
+            "run_id": run_id,
+            "task_id": task.id,
+            "position": position,
+            "state": TaskState.PENDING,
+            "attempt": 0,
+        }
+        for position, task in enumerate(dag.tasks)
+    ]
+    tx.connection.execute(_task.insert(), rows)
+    return pinned
+
+
+def load(tx: Tx, run_id: str) -> Run | None:
+    """The run; None when there is none."""
+    row = tx.run(sa.select(_run).where(_run.c.id == run_id)).one_or_none()
+    return None if row is None else _value(row)
+
+
+def definition(tx: Tx, digest: str) -> Dag:
+    """The DAG a run is pinned to."""
+    query = sa.select(_dag.c.definition).where(_dag.c.digest == digest)
+    return dag_from_json(tx.run(query).scalar_one())
+
+
+def tasks(tx: Tx, run_id: str) -> dict[TaskId, TaskRecord]:
+    """The tasks of a run in the order they were declared."""
+    rows = tx.run(sa.select(_task).where(_task.c.run_id == run_id).order_by(_task.c.position))
+    return {
+        TaskId(row.task_id): TaskRecord(
+            id=TaskId(row.task_id),
+            state=TaskState(row.state),
+            attempt=row.attempt,
+            not_before=row.not_before,
+            started_at=row.started_at,
+            ended_at=row.ended_at,
+            pgid=row.pgid,
+            process_started=row.process_started,
+            output=row.output,
+            error=row.error,
+            log_tail=row.log_tail,
+        )
+        for row in rows
+    }
+
+
+def views(tx: Tx, run_id: str) -> dict[TaskId, TaskView]:
+    """Where the tasks of a run stand, without what they left."""
+    rows = tx.run(
+        sa.select(_task.c.task_id, _task.c.state, _task.c.attempt, _task.c.not_before)
+        .where(_task.c.run_id == run_id)
+        .order_by(_task.c.position)
+    )
+    return {
+        TaskId(row.task_id): TaskView(
+            TaskId(row.task_id), TaskState(row.state), row.attempt, row.not_before
+        )
+        for row in rows
+    }
+
+
+def outputs_of(tx: Tx, run_id: str, task_ids: Collection[str]) -> dict[TaskId, JsonObject]:
+    """The outputs of these tasks, where they have any, in the order they were declared."""
+    rows = tx.run(
+        sa.select(_task.c.task_id, _task.c.output)
+        .where(_task.c.run_id == run_id, _task.c.task_id.in_(task_ids))
+        .order_by(_task.c.position)
+    )
+    return {TaskId(row.task_id): row.output for row in rows if row.output is not None}
+
+
+def listed(
+    tx: Tx, *, limit: int, tenant: str | None = None, state: RunState | None = None
+) -> list[Run]:
+    """Runs, the newest first."""
+    query = sa.select(_run)
+    if tenant is not None:
+        query = query.where(_run.c.tenant == tenant)
+    if state is not None:
+        query = query.where(_run.c.state == state)
+    newest_first = query.order_by(_run.c.created_at.desc(), _run.c.id.desc()).limit(limit)
+    return [_value(row) for row in tx.run(newest_first)]
+
+
+def drivable(tx: Tx, host: str, now: datetime, limit: int) -> list[RunId]:
+    """Runs of this host that want a driver: queued, or running with nobody alive at it."""
+    free = sa.or_(_run.c.lease_expires_at.is_(None), _run.c.lease_expires_at <= now)
+    query = (
+        sa.select(_run.c.id)
+        .where(_run.c.host == host, _run.c.state.in_(_DRIVABLE), free)
+        .order_by(_run.c.created_at, _run.c.id)
+        .limit(limit)
+    )
+    return [RunId(run_id) for run_id in tx.run(query).scalars()]
+
+
+def acquire(tx: Tx, run_id: RunId, holder: str, term: timedelta) -> Lease | None:
+    """Take the lease when it is free or has run out; None when somebody drives the run."""
+    free = sa.or_(_run.c.lease_expires_at.is_(None), _run.c.lease_expires_at <= tx.now)
+    taken = tx.run(
+        _run.update()
+        .where(_run.c.id == run_id, _run.c.state.in_(_DRIVABLE), free)
+        .values(
+            lease_holder=holder,
+            lease_epoch=_run.c.lease_epoch + 1,
+            lease_expires_at=tx.now + term,
+            started_at=sa.func.coalesce(
+                _run.c.started_at, sa.literal(tx.now, _run.c.started_at.type)
+            ),
+            state=RunState.RUNNING,
+        )
+    )
+    if taken.rowcount == 0:
+        return None
+    epoch = tx.run(sa.select(_run.c.lease_epoch).where(_run.c.id == run_id)).scalar_one()
+    return Lease(run_id, holder, epoch)
+
+
+def renew(tx: Tx, lease: Lease, term: timedelta) -> None:
+    """Keep the lease. Raises `LeaseLost`."""
+    _set(tx, lease, lease_expires_at=tx.now + term)
+
+
+def assert_held(tx: Tx, lease: Lease) -> None:
+    """Every write of a driver starts here, so that a stale one changes nothing.
+
+    Raises `LeaseLost`.
+    """
+    held = tx.run(sa.select(_run.c.id).where(_holds(lease))).one_or_none()
+    if held is None:
+        raise LeaseLost(lease.run_id)
+
+
+def holders(tx: Tx, host: str) -> list[str]:
+    """Who holds a lease on a run of this host that wants a driver, alive or not."""
+    query = sa.select(_run.c.lease_holder).where(
+        _run.c.host == host,
+        _run.c.state.in_(_DRIVABLE),
+        _run.c.lease_holder.is_not(None),
+        _run.c.lease_expires_at > tx.now,
+    )
+    return list(tx.run(query.distinct()).scalars())
+
+
+def free_leases_of(tx: Tx, holder: str) -> None:
+    """A dead holder's runs may be driven at once."""
+    tx.run(
+        _run.update()
+        .where(_run.c.lease_holder == holder, _run.c.lease_expires_at.is_not(None))
+        .values(lease_expires_at=tx.now)
+    )
+
+
+def pause(tx: Tx, lease: Lease) -> None:
+    """Let go of a run that waits for people. Raises `LeaseLost`."""
+    _set(tx, lease, state=RunState.PAUSED, lease_holder=None, lease_expires_at=None)
+
+
+def release(tx: Tx, lease: Lease) -> None:
+    """Let go of a run that somebody else should drive on. Raises `LeaseLost`."""
+    _set(tx, lease, lease_holder=None, lease_expires_at=None)
+
+
+def wake(tx: Tx, run_id: str) -> bool:
+    """A paused run may go on. False when it was not paused."""
+    woken = tx.run(
+        _run.update()
+        .where(_run.c.id == run_id, _run.c.state == RunState.PAUSED)
+        .values(state=RunState.RUNNING)
+    )
+    return woken.rowcount == 1
+
+
+def end(
+    tx: Tx, lease: Lease, state: RunState, cause: RunCause | None, because: TaskId | None
+) -> None:
+    """Write how the run ended. Raises `LeaseLost`."""
+    _set(
+        tx,
+        lease,
+        state=state,
+        cause=cause,
+        because=because,
+        ended_at=tx.now,
+        lease_holder=None,
+        lease_expires_at=None,
+    )
+
+
+def set_task(
+    tx: Tx, run_id: str, task_id: str, was: TaskState, state: TaskState, **values: Any
+) -> bool:
+    """Compare-and-set a task's state. False when it no longer was in `was`."""
+    result = tx.run(
+        _task.update()
+        .where(_task.c.run_id == run_id, _task.c.task_id == task_id, _task.c.state == was)
+        .values(state=state, **values)
+    )
+    return result.rowcount == 1
+
+
+def note_process(tx: Tx, run_id: str, task_id: str, pgid: int, started: float) -> None:
+    """Remember a task's process group, so that whoever takes over can end it."""
+    tx.run(
+        _task.update()
+        .where(_task.c.run_id == run_id, _task.c.task_id == task_id)
+        .values(pgid=pgid, process_started=started)
+    )
+
+
+def outputs(records: Mapping[TaskId, TaskRecord]) -> dict[TaskId, JsonObject]:
+    """The outputs of the tasks that have any."""
+    return {task_id: r.output for task_id, r in records.items() if r.output is not None}
+
+
+def _holds(lease: Lease) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        _run.c.id == lease.run_id,
+        _run.c.lease_holder == lease.holder,
+        _run.c.lease_epoch == lease.epoch,
+    )
+
+
+def _set(tx: Tx, lease: Lease, **values: Any) -> None:
+    if tx.run(_run.update().where(_holds(lease)).values(**values)).rowcount == 0:
+        raise LeaseLost(lease.run_id)
+
+
+def _value(row: sa.Row[Any]) -> Run:
+    return Run(
+        id=RunId(row.id),
+        dag_name=row.dag_name,
+        dag_digest=row.dag_digest,
+        tenant=row.tenant,
+        state=RunState(row.state),
+        cause=None if row.cause is None else RunCause(row.cause),
+        because=row.because,
+        host=row.host,
+        requester=PersonId(row.requester),
+        requested_as=row.requested_as,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+    )

@@ -1,0 +1,349 @@
+"""The rows, and nothing but the rows. Domain values are separate types in `engine.model`.
+
+`table=True` models validate nothing, so nothing is parsed here. Every time is a
+`UtcDateTime`. Foreign keys restrict: the record never deletes by cascade.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    Dialect,
+    Index,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlmodel import Field, SQLModel
+
+
+def table_of(row: type[SQLModel]) -> Table:
+    """The Core table of a row type, for named statements."""
+    return row.metadata.tables[str(row.__tablename__)]
+
+
+_STORED = "%Y-%m-%dT%H:%M:%S.%fZ"  # fixed width, so that text order is time order
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """The one time type: aware, UTC, microseconds. Readable text on SQLite."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Text of fixed width on SQLite, `timestamptz` on PostgreSQL."""
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(String(27))
+        return dialect.type_descriptor(DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """Refuses naive times: nobody knows what they mean."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"naive time {value!r}: every stored time is aware")
+        utc = value.astimezone(UTC)
+        return utc.strftime(_STORED) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Always aware, always UTC."""
+        if value is None:
+            return None
+        if dialect.name == "sqlite":
+            return datetime.strptime(value, _STORED).replace(tzinfo=UTC)
+        aware: datetime = value.astimezone(UTC)
+        return aware
+
+
+def _time(*, nullable: bool = False) -> Any:
+    return Field(sa_column=Column(UtcDateTime(), nullable=nullable))
+
+
+def _json(*, nullable: bool = False) -> Any:
+    return Field(sa_column=Column(JSON(none_as_null=True), nullable=nullable))
+
+
+def _text(*, nullable: bool = False) -> Any:
+    return Field(sa_column=Column(Text(), nullable=nullable))
+
+
+class PersonRow(SQLModel, table=True):
+    """A human. The id is a pseudonym; names and accounts can be erased from under it."""
+
+    __tablename__ = "person"
+    id: str = Field(primary_key=True)
+    name: str = ""
+    created_at: datetime = _time()
+    disabled_at: datetime | None = _time(nullable=True)
+    erased_at: datetime | None = _time(nullable=True)
+
+
+class IdentityRow(SQLModel, table=True):
+    """An account of a person."""
+
+    __tablename__ = "identity"
+    __table_args__ = (Index("ix_identity_person", "person_id"),)
+    kind: str = Field(primary_key=True)
+    realm: str = Field(primary_key=True)
+    subject: str = Field(primary_key=True)
+    person_id: str = Field(foreign_key="person.id")
+    linked_by: str = "first seen"
+    created_at: datetime = _time()
+
+
+class RoleGrantRow(SQLModel, table=True):
+    """A role given in a tenant. Revoking closes the row; it is never removed."""
+
+    __tablename__ = "role_grant"
+    __table_args__ = (
+        Index(
+            "ux_role_grant_active",
+            "principal",
+            "tenant",
+            "source",
+            unique=True,
+            sqlite_where=text("revoked_at IS NULL"),
+            postgresql_where=text("revoked_at IS NULL"),
+        ),
+        Index("ix_role_grant_tenant", "tenant"),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    principal: str  # as written: U012AB, S012AB, ana@example.com, os:ana
+    tenant: str
+    role: str
+    source: str  # "signoff.toml" or "signoff roles"
+    granted_by: str
+    granted_at: datetime = _time()
+    revoked_by: str | None = None
+    revoked_at: datetime | None = _time(nullable=True)
+
+
+class DagRow(SQLModel, table=True):
+    """A DAG as it was when a run was started from it."""
+
+    __tablename__ = "dag"
+    digest: str = Field(primary_key=True)
+    name: str
+    tenant: str
+    definition: dict[str, Any] = _json()
+    created_at: datetime = _time()
+
+
+class RunRow(SQLModel, table=True):
+    """One execution of a DAG. It belongs to `host` and is driven under a lease."""
+
+    __tablename__ = "run"
+    __table_args__ = (
+        Index("ix_run_drive", "host", "state", "lease_expires_at"),
+        Index("ix_run_recent", "created_at", "id"),
+    )
+    id: str = Field(primary_key=True)
+    dag_digest: str = Field(foreign_key="dag.digest")
+    dag_name: str
+    tenant: str
+    state: str
+    cause: str | None = None
+    because: str | None = None  # the task that decided the end
+    host: str
+    requester: str = Field(foreign_key="person.id")
+    requested_as: str  # the identity, as text
+    created_at: datetime = _time()
+    started_at: datetime | None = _time(nullable=True)
+    ended_at: datetime | None = _time(nullable=True)
+    lease_holder: str | None = None
+    lease_epoch: int = 0  # fencing: a holder with an older epoch changes nothing
+    lease_expires_at: datetime | None = _time(nullable=True)
+
+
+class TaskRow(SQLModel, table=True):
+    """A node of a run."""
+
+    __tablename__ = "task"
+    run_id: str = Field(primary_key=True, foreign_key="run.id")
+    task_id: str = Field(primary_key=True)
+    position: int
+    state: str
+    attempt: int = 0
+    not_before: datetime | None = _time(nullable=True)
+    started_at: datetime | None = _time(nullable=True)
+    ended_at: datetime | None = _time(nullable=True)
+    pgid: int | None = None
+    process_started: float | None = None  # seconds since the epoch, as the system tells it
+    output: dict[str, Any] | None = _json(nullable=True)
+    error: str | None = _text(nullable=True)
+    log_tail: str | None = _text(nullable=True)
+
+
+class CheckpointRow(SQLModel, table=True):
+    """A place where a run waits for people. `request` never changes after the insert."""
+
+    __tablename__ = "checkpoint"
+    __table_args__ = (
+        UniqueConstraint("run_id", "task_id", "round", name="ux_checkpoint_round"),
+        # Serves every list of what is pending, newest deadline last, keyset-paged.
+        Index("ix_checkpoint_pending", "state", "expires_at", "id"),
+        Index("ix_checkpoint_tenant", "tenant", "state", "expires_at", "id"),
+        Index("ix_checkpoint_recent", "created_at", "id"),
+    )
+    id: str = Field(primary_key=True)
+    run_id: str
+    task_id: str
+    round: int = 1  # a re-request of the same task is the next round
+    backend: str = "embedded"
+    dag_name: str
+    dag_digest: str
+    tenant: str
+    requester: str = Field(foreign_key="person.id")
+    request: dict[str, Any] = _json()  # prompt, facts, policy: what the digest covers
+    request_digest: str
+    channel: str | None = None
+    created_at: datetime = _time()
+    expires_at: datetime = _time()
+    state: str
+    cause: str | None = None
+    ended_at: datetime | None = _time(nullable=True)
+    effect: str = "pending"
+    effect_at: datetime | None = _time(nullable=True)
+    version: int = 1
+
+
+class DecisionRow(SQLModel, table=True):
+    """One person's answer. Append-only: triggers refuse UPDATE and DELETE."""
+
+    __tablename__ = "decision"
+    __table_args__ = (Index("ix_decision_checkpoint", "checkpoint_id", "id"),)
+    id: int | None = Field(default=None, primary_key=True)
+    checkpoint_id: str = Field(foreign_key="checkpoint.id")
+    person_id: str = Field(foreign_key="person.id")
+    choice: str
+    reason: str = _text()
+    inputs: dict[str, Any] = _json()
+    surface: str
+    identity: str
+    role: str
+    role_source: str
+    trace: list[dict[str, Any]] = _json()
+    request_digest: str
+    decided_at: datetime = _time()
+
+
+class PostingRow(SQLModel, table=True):
+    """One copy of a card. It is true when `shown_version` has reached `wanted_version`."""
+
+    __tablename__ = "posting"
+    __table_args__ = (
+        UniqueConstraint("surface", "place", "handle", name="ux_posting_handle"),
+        Index("ix_posting_checkpoint", "checkpoint_id"),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    checkpoint_id: str = Field(foreign_key="checkpoint.id")
+    surface: str
+    place: str  # where it should go, then where it went; opaque to the engine
+    handle: str | None = None  # the surface's own id of the copy; None: not posted yet
+    shown_version: int = 0
+    wanted_version: int = 1
+    state: str = "wanted"
+    error: str | None = _text(nullable=True)
+    created_at: datetime = _time()
+    posted_at: datetime | None = _time(nullable=True)
+
+
+class DeliveryRow(SQLModel, table=True):
+    """Something the outside must learn. Pending until done, or given up loudly."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        UniqueConstraint("key", name="ux_delivery_key"),
+        Index("ix_delivery_due", "state", "due_at", "id"),
+        Index("ix_delivery_checkpoint", "checkpoint_id"),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    key: str  # asking for the same thing twice is asking once
+    kind: str
+    checkpoint_id: str = Field(foreign_key="checkpoint.id")
+    posting_id: int | None = Field(default=None, foreign_key="posting.id")
+    payload: dict[str, Any] = _json()
+    state: str = "pending"
+    attempts: int = 0
+    due_at: datetime = _time()
+    claimed_by: str | None = None
+    claimed_until: datetime | None = _time(nullable=True)
+    error: str | None = _text(nullable=True)
+    created_at: datetime = _time()
+    ended_at: datetime | None = _time(nullable=True)
+
+
+class AuditRow(SQLModel, table=True):
+    """A link of the audit chain. Append-only: triggers refuse UPDATE and DELETE."""
+
+    __tablename__ = "audit"
+    __table_args__ = (
+        Index("ix_audit_checkpoint", "checkpoint_id", "seq"),
+        Index("ix_audit_run", "run_id", "seq"),
+    )
+    seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    at: datetime = _time()
+    event: str
+    checkpoint_id: str | None = None
+    run_id: str | None = None
+    commitments: dict[str, str] = _json()
+    prev: str
+    hash: str
+
+
+class AuditContentRow(SQLModel, table=True):
+    """A part of an audit row's content, kept apart so that the personal part can be erased."""
+
+    __tablename__ = "audit_content"
+    __table_args__ = (Index("ix_audit_content_person", "person_id"),)
+    seq: int = Field(primary_key=True, foreign_key="audit.seq")
+    part: str = Field(primary_key=True)
+    person_id: str | None = None
+    salt: str
+    body: str = _text()
+
+
+class AuditHeadRow(SQLModel, table=True):
+    """The end of the chain. Locking this one row makes writers queue on PostgreSQL."""
+
+    __tablename__ = "audit_head"
+    id: int = Field(primary_key=True)
+    seq: int
+    hash: str
+
+
+class RefusalWindowRow(SQLModel, table=True):
+    """How often the same refusal was met lately, so that a flood cannot fill the trail."""
+
+    __tablename__ = "refusal_window"
+    person_id: str = Field(primary_key=True)
+    about: str = Field(primary_key=True)
+    since: datetime = _time()
+    suppressed: int = 0
+
+
+class ProcessRow(SQLModel, table=True):
+    """A running bot or worker, as it last said."""
+
+    __tablename__ = "process"
+    id: str = Field(primary_key=True)
+    kind: str
+    host: str
+    pid: int
+    process_started: float
+    seen_at: datetime = _time()
+
+
+class MetaRow(SQLModel, table=True):
+    """A few facts about this database itself."""
+
+    __tablename__ = "meta"
+    key: str = Field(primary_key=True)
+    value: str = _text()
