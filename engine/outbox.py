@@ -1,0 +1,183 @@
+"""The outbox: claim what is due, deliver it, back off, and give up only loudly."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Coroutine, Sequence
+from datetime import timedelta
+from functools import partial
+from itertools import groupby
+from typing import Any
+
+from engine.errors import StoreError
+from engine.events import DeliveryGivenUp, PostingMade
+from engine.ports import Delivered, Deliverer, Impossible, Outcome, RetryLater
+from engine.store import checkpoints, outbox, trail
+from engine.store.outbox import Delivery, DeliveryKind
+from engine.store.writer import Store, Tx
+
+log = logging.getLogger(__name__)
+
+_CLAIM_TERM = timedelta(seconds=30)
+_BATCH = 32
+_FIRST_DELAY = timedelta(seconds=1)
+_LONGEST_DELAY = timedelta(minutes=1)
+_IDLE_S = 5.0  # the longest nap; commits and due times end it earlier
+_KEEP_TRYING = timedelta(
+    hours=24
+)  # after that, something told about an ended checkpoint is dropped
+
+
+class Outbox:
+    """Delivers until stopped. Several may run on one database: claims keep them apart."""
+
+    def __init__(self, store: Store, deliverer: Deliverer, holder: str) -> None:
+        self._store = store
+        self._deliverer = deliverer
+        self._holder = holder
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Deliver what is due, now and whenever something becomes due, until `stop` is set."""
+        changes = self._store.changes()
+        try:
+            while not stop.is_set():
+                try:
+                    busy = await self.sweep()
+                    nap = 0.0 if busy else await self._nap()
+                except StoreError:
+                    log.exception("the outbox cannot reach the database; trying again")
+                    busy, nap = 0, 1.0
+                if not busy:
+                    await _first(changes.wait(nap), stop.wait())
+        finally:
+            await changes.close()
+
+    async def sweep(self) -> int:
+        """Deliver one batch of what is due; returns how many were tried."""
+        due = await self._store.read(partial(outbox.count_due, limit=1))
+        if not due:
+            return 0
+        claim = partial(outbox.claim, holder=self._holder, term=_CLAIM_TERM, limit=_BATCH)
+        claimed = await self._store.write(claim)
+        # One after the other within a checkpoint: its thread reads in the order things happened.
+        in_order = sorted(claimed, key=lambda delivery: (delivery.checkpoint_id, delivery.id))
+        groups = [list(g) for _, g in groupby(in_order, key=lambda d: d.checkpoint_id)]
+        await asyncio.gather(*(self._deliver_all(group) for group in groups))
+        return len(claimed)
+
+    async def _nap(self) -> float:
+        due_at = await self._store.read(outbox.next_due)
+        if due_at is None:
+            return _IDLE_S
+        left = (due_at - self._store.clock.now()).total_seconds()
+        return min(max(left, 0.02), _IDLE_S)
+
+    async def _deliver_all(self, deliveries: Sequence[Delivery]) -> None:
+        for delivery in deliveries:
+            outcome = await self._attempt(delivery)
+            await self._store.write(partial(_note, delivery, self._holder, outcome))
+
+    async def _attempt(self, delivery: Delivery) -> Outcome:
+        try:
+            return await self._deliverer.deliver(delivery)
+        except Exception as error:
+            # A bug in drawing one card must neither stop the others nor vanish.
+            log.exception("delivery %s of %s failed", delivery.kind, delivery.checkpoint_id)
+            return RetryLater(f"{type(error).__name__}: {error}")
+
+
+async def _first(*waits: Coroutine[Any, Any, object]) -> None:
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _note(delivery: Delivery, holder: str, outcome: Outcome, tx: Tx) -> None:
+    match outcome:
+        case Delivered():
+            if _is_true(tx, delivery):
+                outbox.finish(tx, delivery.id, holder)
+            else:  # the card changed while it was being drawn: draw it again
+                outbox.postpone(tx, delivery.id, holder, tx.now, None)
+        case RetryLater(reason=reason, after=after):
+            if _is_stale(tx, delivery):
+                _give_up(tx, delivery, holder, reason)
+                return
+            until = tx.now + (after or back_off(delivery.attempts, random.random()))  # noqa: S311
+            outbox.postpone(tx, delivery.id, holder, until, reason)
+            log.warning(
+                "could not deliver %s of %s yet: %s", delivery.kind, delivery.checkpoint_id, reason
+            )
+        case Impossible(reason=reason):
+            _give_up(tx, delivery, holder, reason)
+
+
+def _is_true(tx: Tx, delivery: Delivery) -> bool:
+    if delivery.kind is not DeliveryKind.POSTING or delivery.posting_id is None:
+        return True
+    posting = outbox.posting(tx, delivery.posting_id)
+    return posting.shown_version >= posting.wanted_version
+
+
+def _is_stale(tx: Tx, delivery: Delivery) -> bool:
+    if tx.now - delivery.created_at < _KEEP_TRYING:
+        return False
+    checkpoint = checkpoints.load(tx, delivery.checkpoint_id)
+    return checkpoint is None or not checkpoint.is_open
+
+
+def _give_up(tx: Tx, delivery: Delivery, holder: str, reason: str) -> None:
+    log.error("gave up delivering %s of %s: %s", delivery.kind, delivery.checkpoint_id, reason)
+    outbox.give_up(tx, delivery.id, holder, reason)
+    trail.append(
+        tx,
+        DeliveryGivenUp(checkpoint_id=delivery.checkpoint_id, kind=delivery.kind, error=reason),
+    )
+
+
+def back_off(attempts: int, jitter: float) -> timedelta:
+    """How long to wait after this many earlier attempts; `jitter` in [0, 1) adds up to a half."""
+    delay: timedelta = min(_FIRST_DELAY * 2 ** min(attempts, 16), _LONGEST_DELAY)
+    return delay * (1 + jitter / 2)
+
+
+def record_posted(tx: Tx, posting_id: int, place: str, handle: str, version: int) -> None:
+    """A new copy of a card stands, and shows this version."""
+    known = outbox.posting(tx, posting_id)
+    if known.handle == handle:  # it made itself known before Slack's reply reached us
+        outbox.shown(tx, posting_id, version)
+        return
+    if known.handle is not None:
+        # Two posts raced for one posting: the first stays, this one is taken in as a copy.
+        outbox.adopt_posting(tx, known.checkpoint_id, known.surface, place, handle)
+    else:
+        outbox.posted(tx, posting_id, place, handle, version)
+    checkpoint = checkpoints.load(tx, known.checkpoint_id)
+    trail.append(
+        tx,
+        PostingMade(
+            run_id=None if checkpoint is None else checkpoint.run_id,
+            checkpoint_id=known.checkpoint_id,
+            surface=known.surface,
+            place=place,
+            handle=handle,
+        ),
+    )
+
+
+def record_shown(tx: Tx, posting_id: int, version: int) -> None:
+    """A copy of a card now shows this version."""
+    if not outbox.shown(tx, posting_id, version):
+        # Somebody slow drew an old version over a newer one: draw it again.
+        posting = outbox.posting(tx, posting_id)
+        key = f"posting:{posting_id}"
+        outbox.ask(tx, DeliveryKind.POSTING, posting.checkpoint_id, key, posting_id=posting_id)
+
+
+def record_held(tx: Tx, posting_id: int, reason: str) -> None:
+    """The surface refuses this copy for now, and why."""
+    outbox.hold(tx, posting_id, reason)

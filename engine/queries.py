@@ -1,0 +1,277 @@
+"""Reads, apart from writes: what surfaces show. Nothing here changes anything."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from engine import lifecycle
+from engine.dag import Dag
+from engine.model import (
+    Caller,
+    Checkpoint,
+    CheckpointState,
+    Choice,
+    Entitlement,
+    Identity,
+    JsonObject,
+    PersonId,
+    Principal,
+    PrincipalKind,
+    Role,
+    RunState,
+    Surface,
+    TaskId,
+)
+from engine.people import LocalMode, known, roles_of
+from engine.policy import entitled
+from engine.store import checkpoints, outbox, people, runs
+from engine.store.checkpoints import Cursor
+from engine.store.outbox import Delivery, Posting
+from engine.store.runs import Run, TaskRecord
+from engine.store.writer import Tx
+
+_SCAN = 500  # how many pending rows `mine` looks at for one page at most
+
+
+@dataclass(frozen=True, slots=True)
+class PersonView:
+    """A person as a surface may name them. The name is empty once erased."""
+
+    id: PersonId
+    name: str
+    slack: Identity | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voice:
+    """A decision that counts, with the person who made it."""
+
+    person: PersonView
+    choice: Choice
+    reason: str
+    inputs: JsonObject
+    surface: Surface
+    role: Role
+    identity: Identity
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointView:
+    """Everything a card, a modal or a listing shows of a checkpoint, as it is now."""
+
+    checkpoint: Checkpoint
+    requester: PersonView
+    requested_as: str  # the account the run was started from, as text
+    voices: tuple[Voice, ...]
+    run: Run
+    channel: str | None  # where the DAG wants the card
+    postings: tuple[Posting, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of pending checkpoints; `after` leads to the next one, None at the end."""
+
+    items: tuple[Checkpoint, ...]
+    after: Cursor | None
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PendingSummary:
+    """What waits for people, in one line."""
+
+    count: int
+    oldest: datetime | None  # when the one that waits longest was asked
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run with its graph, its tasks and what it asks people."""
+
+    run: Run
+    dag: Dag
+    tasks: Mapping[TaskId, TaskRecord]
+    checkpoints: tuple[Checkpoint, ...]
+    requester: PersonView
+
+
+def checkpoint_view(tx: Tx, checkpoint_id: str) -> CheckpointView | None:
+    """One checkpoint; None when there is none."""
+    recorded = checkpoints.load(tx, checkpoint_id)
+    if recorded is None:
+        return None
+    run = runs.load(tx, recorded.run_id)
+    if run is None:
+        raise AssertionError(f"checkpoint {recorded.id} belongs to no run")
+    counting = checkpoints.latest(checkpoints.decisions(tx, recorded.id))
+    persons = _persons(tx, [recorded.requester, *(d.person_id for d in counting)])
+    voices = tuple(
+        Voice(
+            person=persons[decision.person_id],
+            choice=decision.choice,
+            reason=decision.reason,
+            inputs=decision.inputs,
+            surface=decision.surface,
+            role=decision.role,
+            identity=decision.identity,
+            decided_at=decision.decided_at,
+        )
+        for decision in counting
+    )
+    return CheckpointView(
+        checkpoint=lifecycle.effective(recorded, tx.now),
+        requester=persons[recorded.requester],
+        requested_as=run.requested_as,
+        voices=voices,
+        run=run,
+        channel=checkpoints.channel_of(tx, recorded.id),
+        postings=tuple(outbox.postings(tx, recorded.id)),
+    )
+
+
+def run_view(tx: Tx, run_id: str) -> RunView | None:
+    """One run; None when there is none."""
+    run = runs.load(tx, run_id)
+    if run is None:
+        return None
+    asked = checkpoints.listed(tx, limit=1000, run_id=run_id)
+    return RunView(
+        run=run,
+        dag=runs.definition(tx, run.dag_digest),
+        tasks=runs.tasks(tx, run_id),
+        checkpoints=tuple(lifecycle.effective(c, tx.now) for c in reversed(asked)),
+        requester=_persons(tx, [run.requester])[run.requester],
+    )
+
+
+def pending_page(
+    tx: Tx,
+    *,
+    limit: int,
+    tenants: Sequence[str] | None = None,
+    dag: str | None = None,
+    after: Cursor | None = None,
+) -> Page:
+    """What waits for people, the earliest deadline first. `tenants=None` means all of them."""
+    found = checkpoints.pending(
+        tx, now=tx.now, limit=limit + 1, tenants=tenants, dag=dag, after=after
+    )
+    return _page(found, limit, tx.now)
+
+
+def mine_page(tx: Tx, caller: Caller, *, limit: int, after: Cursor | None = None) -> Page:
+    """What this caller may decide now and has not decided yet. Writes nothing.
+
+    A page may hold fewer than `limit` and still lead on: one looks at so many rows only.
+    """
+    person_id = people.person_of(tx, caller.identity)
+    if person_id is None:
+        return Page((), None, tx.now)
+    allowed = [t for t, held in roles_of(tx, caller).items() if held.role >= Role.OPERATOR]
+    scanned = checkpoints.pending(tx, now=tx.now, limit=_SCAN, tenants=allowed, after=after)
+    found = [c for c in scanned if _waits_for(tx, c, caller, person_id)]
+    page = _page(found[: limit + 1], limit, tx.now)
+    if page.after is None and len(scanned) == _SCAN:  # what was not looked at may be theirs too
+        last = scanned[-1]
+        return replace(page, after=Cursor(last.expires_at, last.id))
+    return page
+
+
+def _waits_for(tx: Tx, checkpoint: Checkpoint, caller: Caller, person_id: PersonId) -> bool:
+    candidate = known(tx, caller, person_id, checkpoint.tenant)
+    requester = frozenset(
+        (account.kind, account.realm) for account in people.identities_of(tx, checkpoint.requester)
+    )
+    if not entitled(checkpoint, candidate, requester):
+        return False
+    return all(d.person_id != person_id for d in checkpoints.decisions(tx, checkpoint.id))
+
+
+def roles(tx: Tx, caller: Caller, local: LocalMode | None = None) -> dict[str, Entitlement]:
+    """The caller's role in every tenant, with its source: what `whoami` says."""
+    held = roles_of(tx, caller)
+    if local is not None:
+        held.setdefault("local-dev", Entitlement(local.role, "USER_RBAC_ROLE", by_id=True))
+    return held
+
+
+def earlier_voters(tx: Tx, checkpoint_id: str) -> tuple[Identity, ...]:
+    """The accounts whose votes stand so far: whom a surface looks up again before a decision."""
+    counting = checkpoints.latest(checkpoints.decisions(tx, checkpoint_id))
+    return tuple(decision.identity for decision in counting)
+
+
+def granted_groups(tx: Tx) -> frozenset[str]:
+    """The user groups that role grants name."""
+    principals = (Principal.parse(record.principal) for record in people.active_grants(tx))
+    return _groups(principals)
+
+
+def approver_groups(tx: Tx, checkpoint_id: str) -> frozenset[str]:
+    """The user groups that a checkpoint's approver list names."""
+    checkpoint = checkpoints.load(tx, checkpoint_id)
+    return frozenset() if checkpoint is None else _groups(checkpoint.policy.approvers)
+
+
+def _groups(principals: Iterable[Principal]) -> frozenset[str]:
+    return frozenset(p.subject for p in principals if p.kind is PrincipalKind.SLACK_GROUP)
+
+
+def listed_checkpoints(
+    tx: Tx,
+    *,
+    limit: int,
+    state: CheckpointState | None = None,
+    tenant: str | None = None,
+    dag: str | None = None,
+) -> list[Checkpoint]:
+    """Checkpoints of any state, newest first, each as it effectively is."""
+    found = checkpoints.listed(tx, limit=limit, state=state, tenant=tenant, dag=dag)
+    if state is CheckpointState.EXPIRED:  # also those that no sweep has reached yet
+        overdue = [
+            c
+            for c in checkpoints.due(tx, tx.now, limit)
+            if tenant in (None, c.tenant) and dag in (None, c.dag_name)
+        ]
+        found = sorted([*found, *overdue], key=lambda c: (c.created_at, c.id), reverse=True)
+    shown = [lifecycle.effective(checkpoint, tx.now) for checkpoint in found[:limit]]
+    return [c for c in shown if state is None or c.state is state]
+
+
+def pending_summary(tx: Tx) -> PendingSummary:
+    """How much waits for people, and since when at the longest."""
+    return PendingSummary(checkpoints.count_pending(tx), checkpoints.oldest_pending(tx))
+
+
+def listed_runs(
+    tx: Tx, *, limit: int, tenant: str | None = None, state: RunState | None = None
+) -> list[Run]:
+    """Runs, newest first."""
+    return runs.listed(tx, limit=limit, tenant=tenant, state=state)
+
+
+def deliveries_of(tx: Tx, checkpoint_id: str) -> list[Delivery]:
+    """What the outside was or is to be told about a checkpoint."""
+    return outbox.deliveries(tx, checkpoint_id)
+
+
+def troubled_deliveries(tx: Tx, limit: int = 20) -> list[Delivery]:
+    """What could not be told so far."""
+    return outbox.troubled(tx, limit)
+
+
+def _persons(tx: Tx, ids: Sequence[PersonId]) -> dict[PersonId, PersonView]:
+    names = people.display_names(tx, ids)
+    accounts = people.slack_accounts(tx, ids)
+    return {
+        person_id: PersonView(person_id, names[person_id], accounts.get(person_id))
+        for person_id in set(ids)
+    }
+
+
+def _page(found: Sequence[Checkpoint], limit: int, as_of: datetime) -> Page:
+    items = tuple(found[:limit])
+    more = len(found) > limit
+    return Page(items, Cursor(items[-1].expires_at, items[-1].id) if more else None, as_of)
