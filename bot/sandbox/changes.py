@@ -1,0 +1,102 @@
+"""What people and admins change in the workspace itself, and the events that follow."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from bot.sandbox import seed
+from bot.sandbox.acts import NotPossible
+from bot.sandbox.directory_methods import user_json
+from bot.sandbox.local_slack import LocalSlack
+from bot.sandbox.values import Channel, Group, Json, Message, User
+
+USER_FLAGS = frozenset(
+    {"deleted", "is_admin", "is_bot", "is_restricted", "is_ultra_restricted", "is_stranger"}
+)
+
+
+def _channel(slack: LocalSlack, channel_id: str) -> Channel:
+    channel = slack.workspace.channels.get(channel_id)
+    if channel is None:
+        raise NotPossible(f"there is no channel {channel_id}")
+    return channel
+
+
+def delete_message(slack: LocalSlack, channel_id: str, ts: str) -> None:
+    """Delete a message by hand; an ephemeral one is merely dismissed."""
+    message = slack.workspace.message(channel_id, ts)
+    if message is None:
+        raise NotPossible(f"there is no message {ts} in {channel_id}")
+    slack.workspace.remove(message)
+    if not message.only_for:
+        facts: Json = {"deleted_ts": slack.workspace.next_ts()}
+        slack.announce_metadata("message_metadata_deleted", message, **facts)
+
+
+def say(slack: LocalSlack, user: str, channel_id: str, text: str, **facts: Any) -> Message:
+    """Post an ordinary message of a person."""
+    channel = _channel(slack, channel_id)
+    message = Message(
+        ts=slack.workspace.next_ts(), channel=channel.id, user=user, text=text, **facts
+    )
+    return slack.workspace.post(message)
+
+
+def join(slack: LocalSlack, channel_id: str, user: str = seed.BOT_USER) -> None:
+    """Add somebody, by default the bot, to a channel."""
+    channel = _channel(slack, channel_id)
+    slack.workspace.add_channel(replace(channel, members=channel.members | {user}))
+    slack.announce(
+        "member_joined_channel",
+        user=user,
+        channel=channel_id,
+        channel_type="G" if channel.is_private else "C",
+        team=slack.workspace.team.id,
+    )
+
+
+def leave(slack: LocalSlack, channel_id: str, user: str = seed.BOT_USER) -> None:
+    """Take somebody, by default the bot, out of a channel."""
+    channel = _channel(slack, channel_id)
+    slack.workspace.add_channel(replace(channel, members=channel.members - {user}))
+
+
+def archive(slack: LocalSlack, channel_id: str, *, archived: bool = True) -> None:
+    """Archive a channel, or bring it back."""
+    slack.workspace.add_channel(replace(_channel(slack, channel_id), is_archived=archived))
+    if archived:
+        slack.announce("channel_archive", channel=channel_id, user="U0ANA")
+
+
+def change_user(slack: LocalSlack, user_id: str, **flags: bool) -> User:
+    """Change what a user is (`deleted`, `is_restricted`, ...); the app hears of it."""
+    known = slack.workspace.users.get(user_id)
+    if known is None or set(flags) - USER_FLAGS:
+        raise NotPossible(f"there is no user {user_id}, or no such flags: {sorted(flags)}")
+    changed = replace(known, **flags)  # type: ignore[arg-type]
+    slack.workspace.add_user(changed)
+    slack.announce("user_change", user=user_json(slack, changed), cache_ts=int(slack.now()))
+    return changed
+
+
+def change_group(slack: LocalSlack, group_id: str, users: Iterable[str]) -> Group:
+    """Change who is in a user group; the app hears of it."""
+    known = slack.workspace.groups.get(group_id)
+    if known is None:
+        raise NotPossible(f"there is no user group {group_id}")
+    changed = replace(known, users=tuple(users))
+    slack.workspace.add_group(changed)
+    added = [one for one in changed.users if one not in known.users]
+    removed = [one for one in known.users if one not in changed.users]
+    slack.announce(
+        "subteam_members_changed",
+        subteam_id=group_id,
+        team_id=slack.workspace.team.id,
+        date_previous_update=int(slack.now()) - 1,
+        date_update=int(slack.now()),
+        added_users=added,
+        added_users_count=len(added),
+        removed_users=removed,
+        removed_users_count=len(removed),
+    )
+    return changed

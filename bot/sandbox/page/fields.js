@@ -1,0 +1,115 @@
+// Inputs and selects of Block Kit as native controls.
+
+import { h } from "./dom.js";
+import { words } from "./text.js";
+
+const unix = (local) => (local ? Math.floor(new Date(local).getTime() / 1000) : null);
+
+function local(seconds) {
+  if (!seconds) return "";
+  const at = new Date(seconds * 1000);
+  return new Date(at.getTime() - at.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
+}
+
+function grouped(element, make) {
+  if (element.options) return element.options.map(make);
+  return element.option_groups.map((group) =>
+    h("optgroup", { label: words(group.label) }, group.options.map(make)),
+  );
+}
+
+function select(element, current, changed) {
+  const chosen = current?.selected_option?.value;
+  const control = h(
+    "select",
+    { class: "select", "aria-label": words(element.placeholder) || undefined },
+    h("option", { value: "", disabled: true, hidden: true }, words(element.placeholder) || "Choose an option"),
+    grouped(element, (option) => h("option", { value: option.value }, words(option.text))),
+  );
+  control.value = chosen ?? "";
+  control.addEventListener("change", () => changed(control.value, control));
+  return { node: control, read: () => control.value || null };
+}
+
+function boxes(element, current, changed, name, kind) {
+  const picked = new Set(
+    kind === "radio"
+      ? [current?.selected_option?.value]
+      : (current?.selected_options ?? []).map((option) => option.value),
+  );
+  const options = element.options ?? element.option_groups.flatMap((group) => group.options);
+  const inputs = [];
+  const read = () => {
+    const values = inputs.filter((input) => input.checked).map((input) => input.value);
+    return kind === "radio" ? (values[0] ?? null) : values;
+  };
+  const rows = options.map((option) => {
+    const input = h("input", { type: kind, name, value: option.value });
+    input.checked = picked.has(option.value);
+    input.addEventListener("change", () => changed(read(), input));
+    inputs.push(input);
+    return h(
+      "label",
+      { class: "option" },
+      input,
+      h("span", {}, words(option.text), option.description && h("small", {}, words(option.description))),
+    );
+  });
+  return { node: h("div", { class: "options" }, rows), read };
+}
+
+function typed(element, current, changed) {
+  const common = {
+    class: "input",
+    placeholder: words(element.placeholder) || undefined,
+    maxlength: element.max_length,
+    autofocus: element.focus_on_load,
+  };
+  let control;
+  if (element.multiline) {
+    control = h("textarea", { ...common, rows: 4 });
+  } else if (element.type === "number_input") {
+    const mode = element.is_decimal_allowed ? "decimal" : "numeric";
+    control = h("input", { ...common, type: "text", inputmode: mode });
+  } else {
+    control = h("input", { ...common, type: "text" });
+  }
+  control.value = current?.value ?? "";
+  control.addEventListener("change", () => changed(control.value, control));
+  return { node: control, read: () => control.value };
+}
+
+function dated(element, current, changed) {
+  const withTime = element.type === "datetimepicker";
+  const control = h("input", { class: "input date", type: withTime ? "datetime-local" : "date" });
+  control.value = withTime ? local(current?.selected_date_time) : (current?.selected_date ?? "");
+  const read = () => (withTime ? unix(control.value) : control.value || null);
+  control.addEventListener("change", () => changed(read(), control));
+  return { node: control, read };
+}
+
+let groups = 0;
+
+// Returns { node, read }: the control for an element, and how to read what it says now.
+export function control(element, current, changed = () => {}) {
+  const name = `group-${(groups += 1)}`;
+  switch (element.type) {
+    case "static_select":
+      return select(element, current, changed);
+    case "radio_buttons":
+      return boxes(element, current, changed, name, "radio");
+    case "checkboxes":
+    case "multi_static_select":
+      return boxes(element, current, changed, name, "checkbox");
+    case "datepicker":
+    case "datetimepicker":
+      return dated(element, current, changed);
+    default:
+      return typed(element, current, changed);
+  }
+}
+
+// A control outside an input block acts at once; its label is the placeholder.
+export function field(element, current, ctx, act) {
+  return control(element, current, act).node;
+}

@@ -1,0 +1,136 @@
+// Messages of a channel or thread.
+
+import { content } from "./blocks.js";
+import { avatar, h, icon, reconcile } from "./dom.js";
+import { ago, clock, day, moment } from "./text.js";
+
+const GROUPED_S = 300;
+
+function context(message, page) {
+  const { channel, ts } = message;
+  return {
+    id: `${channel}/${ts}`,
+    people: page.people(),
+    values: message.values,
+    input: () => null,
+    click: (action_id, block_id, value) =>
+      page.act("click", { channel, ts, action_id, block_id, value }),
+  };
+}
+
+function heading(message, author) {
+  return h(
+    "div",
+    { class: "heading" },
+    h("strong", {}, author?.real_name ?? message.user),
+    author?.is_bot && h("span", { class: "tag" }, "APP"),
+    h("time", { title: moment(message.ts), datetime: new Date(message.ts * 1000).toISOString() }, clock(message.ts)),
+  );
+}
+
+function tools(message, page) {
+  const { channel, ts } = message;
+  if (message.ephemeral) return null;
+  return h(
+    "div",
+    { class: "tools" },
+    h("button", { type: "button", class: "ghost", "aria-label": "Open thread", title: "Open thread",
+      onclick: () => page.openThread(message.thread_ts ?? ts) }, icon("thread")),
+    h("button", { type: "button", class: "ghost", "aria-label": "Delete message", title: "Delete message",
+      onclick: () => page.remove(channel, ts) }, icon("trash")),
+  );
+}
+
+function below(message, page, inThread) {
+  const rows = [];
+  if (message.trouble) {
+    rows.push(h("p", { class: "trouble", role: "alert" }, icon("warn"), message.trouble));
+  }
+  if (message.ephemeral) {
+    rows.push(h("button", { type: "button", class: "quiet",
+      onclick: () => page.act("delete", { channel: message.channel, ts: message.ts }) }, "Dismiss message"));
+  }
+  if (message.reply_count && !inThread) {
+    const count = message.reply_count === 1 ? "1 reply" : `${message.reply_count} replies`;
+    rows.push(
+      h("button", { type: "button", class: "replies", "data-focus": `thread/${message.ts}`,
+        onclick: () => page.openThread(message.ts) },
+      icon("thread"), h("b", {}, count), h("small", {}, `Last reply ${ago(message.latest_reply)}`)),
+    );
+  }
+  return rows;
+}
+
+function render({ message, follows, inThread, page }) {
+  const author = page.people().users.get(message.user);
+  const kind = [
+    "message",
+    follows ? "follows" : "",
+    message.ephemeral ? "ephemeral" : "",
+    message.ts === page.marked ? "marked" : "",
+  ].join(" ");
+  const parent = message.broadcast && !inThread ? page.find(message.channel, message.thread_ts) : null;
+  return h(
+    "article",
+    { class: kind, "aria-label": `${author?.real_name ?? message.user} at ${clock(message.ts)}` },
+    h("div", { class: "gutter" }, follows ? h("time", {}, clock(message.ts)) : avatar(author)),
+    h(
+      "div",
+      { class: "body" },
+      message.ephemeral && h("p", { class: "only-you" }, icon("eye"), "Only visible to you"),
+      parent && h("button", { type: "button", class: "quiet", onclick: () => page.openThread(parent.ts) },
+        `replied to a thread: ${parent.text.slice(0, 60)}`),
+      !follows && heading(message, author),
+      content(message, context(message, page)),
+      message.edited && !message.blocks.length && h("small", { class: "edited" }, "(edited)"),
+      below(message, page, inThread),
+    ),
+    tools(message, page),
+  );
+}
+
+function divider(text) {
+  return h("div", { class: "divider", role: "separator" }, h("span", {}, text));
+}
+
+function rows(messages, page, inThread) {
+  const items = [];
+  let previous;
+  for (const message of messages) {
+    const label = day(message.ts);
+    if (!inThread && label !== (previous && day(previous.ts))) {
+      items.push({ key: `day-${label}`, signature: label, value: { divider: label } });
+      previous = undefined;
+    }
+    const follows =
+      previous !== undefined && previous.user === message.user && !message.ephemeral &&
+      !previous.ephemeral && !message.broadcast && !message.blocks.length &&
+      message.ts - previous.ts < GROUPED_S;
+    const value = { message, follows, inThread, page };
+    const signature = JSON.stringify([message, follows, message.ts === page.marked]);
+    items.push({ key: message.ts, signature, value });
+    previous = message;
+  }
+  return items;
+}
+
+export function drawMessages(container, messages, page, inThread = false, before = []) {
+  const low = container.scrollHeight - container.scrollTop - container.clientHeight < 80;
+  const had = container.childElementCount;
+  const items = [...before, ...rows(messages, page, inThread)];
+  reconcile(container, items, (value) => value.node ?? (value.divider ? divider(value.divider) : render(value)));
+  if (low || !had) container.scrollTop = container.scrollHeight;
+}
+
+export function beginning(channel, app) {
+  const name = channel.is_im ? app.name : `#${channel.name}`;
+  const node = h(
+    "div",
+    { class: "beginning" },
+    h("h2", {}, channel.is_im ? name : `This is the very beginning of ${name}`),
+    h("p", {}, channel.bot_is_member
+      ? `${app.name} posts here. Try /checkpoints in the box below.`
+      : `${app.name} is not in this channel.`),
+  );
+  return { key: "beginning", signature: JSON.stringify([name, channel.bot_is_member]), value: { node } };
+}
