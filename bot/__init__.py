@@ -1,0 +1,1 @@
+"""Every way in and out: Slack, the command line, and a local Slack to try it with."""

@@ -1,0 +1,148 @@
+"""Everything about a checkpoint, as the blocks of a view; the whole stays far below 250 KB.
+
+The budgets below add up to some 40,000 characters: even if each took six bytes of JSON,
+Slack would take the view.
+"""
+
+from bot import blocks, wording
+from bot.literal import (
+    ELLIPSIS,
+    Block,
+    chunks,
+    cut,
+    length,
+    one_line,
+    preformatted,
+    run_of,
+    visible,
+)
+from bot.times import duration
+from bot.wording import MASK, Line, Moment
+from engine import CheckpointView, Choice, Fact, Policy, Voice
+
+_CHUNK = 3_000
+_MOST_PROMPT = 12_000
+_MOST_FACTS = 10
+_MOST_FACT = 1_000
+_MOST_LABEL = 100
+_MOST_VOICES = 15
+_MOST_REASON = 600
+_MOST_FORM = 4_000
+_MOST_APPROVERS = 1_000
+_MOST_ID = 300
+
+
+def details_blocks(view: CheckpointView, *, show_secrets: bool) -> list[Block]:
+    """Prompt, facts, votes, policy, ids and the run."""
+    return [
+        blocks.section(wording.header(view)),
+        blocks.context((*wording.count(view), *wording.ending(view))),
+        *_prompt(view),
+        *_facts(view, show_secrets=show_secrets),
+        *_votes(view),
+        blocks.paragraph([("Policy",), *policy_lines(view.checkpoint.policy)], _MOST_APPROVERS),
+        preformatted(_ids(view)),
+        blocks.section(wording.run_outcome(view.run)),
+    ]
+
+
+def policy_lines(policy: Policy) -> list[Line]:
+    """The policy in sentences."""
+    lines: list[Line] = [(f"Needs {policy.required_role.label}.",)]
+    if policy.approvers:
+        lines.append((f"Only: {', '.join(str(who) for who in policy.approvers)}.",))
+    lines.append((f"To approve: {_people(policy.quorum)}. {_reason(policy, Choice.APPROVE)}",))
+    lines.append((f"To reject: {_people(policy.reject_quorum)}. {_reason(policy, Choice.REJECT)}",))
+    may = "may" if policy.self_approval else "may not"
+    lines.append((f"Whoever started the run {may} decide.",))
+    after = wording.after_expiry(policy.on_expire)
+    lines.append((f"Expires after {duration(policy.expires_in)}. Then: {after}",))
+    return lines
+
+
+def _people(number: int) -> str:
+    return "1 person" if number == 1 else f"{number} people"
+
+
+def _reason(policy: Policy, choice: Choice) -> str:
+    return f"Reason: {policy.reason_rule(choice).value}."
+
+
+def _prompt(view: CheckpointView) -> list[Block]:
+    return _long(view.checkpoint.prompt.strip() or "(no prompt)", _MOST_PROMPT, view)
+
+
+def _long(text: str, most: int, view: CheckpointView) -> list[Block]:
+    """A text in fixed width, and how much of it had to be left out."""
+    shown = visible(text)
+    kept = cut(shown, most)
+    pieces = [preformatted(piece) for piece in chunks(kept, _CHUNK)]
+    if kept == shown:
+        return pieces
+    left_out = length(shown) - length(kept) + len(ELLIPSIS)
+    more = f"{left_out:,} characters more"
+    where = f"signoff checkpoints show {view.checkpoint.id}"
+    return [*pieces, blocks.context((f"cut: {more}, {where}",))]
+
+
+def _facts(view: CheckpointView, *, show_secrets: bool) -> list[Block]:
+    facts = view.checkpoint.facts
+    shown = [
+        block
+        for fact in facts[:_MOST_FACTS]
+        for block in _fact(fact, view, show_secrets=show_secrets)
+    ]
+    if len(facts) > _MOST_FACTS:
+        where = f"signoff checkpoints show {view.checkpoint.id}"
+        shown.append(blocks.context((f"cut: {len(facts) - _MOST_FACTS} facts more, {where}",)))
+    return shown
+
+
+def _fact(fact: Fact, view: CheckpointView, *, show_secrets: bool) -> list[Block]:
+    label = {
+        "type": "rich_text_section",
+        "elements": [run_of(one_line(fact.label), _MOST_LABEL, bold=True)],
+    }
+    heading: Block = {"type": "rich_text", "elements": [label]}
+    if fact.secret and not show_secrets:
+        return [heading, preformatted(MASK)]
+    return [heading, *_long(fact.value or "(empty)", _MOST_FACT, view)]
+
+
+def _votes(view: CheckpointView) -> list[Block]:
+    voices = sorted(view.voices, key=lambda voice: voice.decided_at)
+    if not voices:
+        return []
+    lines = [line for voice in voices[:_MOST_VOICES] for line in _vote(voice)]
+    if len(voices) > _MOST_VOICES:
+        lines.append((f"and {len(voices) - _MOST_VOICES} more",))
+    return [blocks.paragraph(lines, _MOST_REASON), *_form(voices)]
+
+
+def _vote(voice: Voice) -> list[Line]:
+    mark = "✅" if voice.choice is Choice.APPROVE else "❌"
+    who = f"{mark} {wording.name_of(voice.person)} ({voice.role.label}), "
+    vote: Line = (who, Moment(voice.decided_at), f", from {voice.surface.value}")
+    return [vote, (f"“{voice.reason.strip()}”",)] if voice.reason.strip() else [vote]
+
+
+def _form(voices: list[Voice]) -> list[Block]:
+    """What was filled in. A form has one author, so the last one's is the one."""
+    given = voices[-1].inputs
+    text = "\n".join(f"{one_line(name)}: {one_line(str(value))}" for name, value in given.items())
+    return [preformatted(piece) for piece in chunks(cut(text, _MOST_FORM), _CHUNK)]
+
+
+def _ids(view: CheckpointView) -> str:
+    checkpoint = view.checkpoint
+    rows = (
+        ("checkpoint", checkpoint.id),
+        ("run", checkpoint.run_id),
+        ("DAG", checkpoint.dag_name),
+        ("task", checkpoint.task_id),
+        ("tenant", checkpoint.tenant),
+        ("asked by", f"{wording.name_of(view.requester)} ({view.requested_as})"),
+        ("request digest", checkpoint.request_digest),
+        ("DAG digest", checkpoint.dag_digest),
+    )
+    return "\n".join(f"{name}: {cut(one_line(value), _MOST_ID)}" for name, value in rows)

@@ -1,0 +1,126 @@
+"""What `/checkpoints` answers, privately: lists, one checkpoint, who you are, help.
+
+Slack cannot redraw an ephemeral message unasked, so a list says how old it is and has a
+button to draw it anew.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from bot import notices, wording
+from bot.blocks import context, explanation, header, paragraph, section
+from bot.cards import Message, button, buttons, fact_blocks, prompt_block, request_lines, spoken
+from bot.literal import Block, cut, escaped, one_line, plain
+from bot.notices import COMMAND
+from bot.times import duration, slack_clock, utc
+from bot.tokens import NEXT, REFRESH, REVIEW, ListKind, ListState
+from bot.wording import Explanation, Line, Moment
+from engine import Caller, Checkpoint, CheckpointView, Entitlement, Page
+
+PAGE_ROWS = 8
+"""How many checkpoints a page holds; ask the engine for as many."""
+
+_MOST_ROWS = 20  # two blocks each: Slack takes 50 blocks
+_MOST_PROMPT = 150
+_MOST_ROW = 500
+_MOST_FILTER = 60
+_MOST_TEXT = 3_000
+_MOST_BUTTON = 75
+
+
+def pending_list(page: Page, state: ListState) -> Message:
+    """A page of what waits. `state` is the list as it was asked for."""
+    title = _title(state, page)
+    rows = page.items[:_MOST_ROWS]
+    blocks: list[Block] = [section(title), _as_of(page.as_of)]
+    for checkpoint in rows:
+        blocks += _row(checkpoint, page.as_of)
+    blocks.append(_turns(page, state))
+    subjects = "; ".join(wording.subject(checkpoint) for checkpoint in rows)
+    said = f"{title} As of {utc(page.as_of)}. {subjects}".strip()
+    return Message(escaped(said, _MOST_TEXT), tuple(blocks))
+
+
+def show(view: CheckpointView) -> Message:
+    """One checkpoint in short; Review leads to everything else."""
+    checkpoint = view.checkpoint
+    blocks = (
+        header(wording.header(view)),
+        prompt_block(checkpoint),
+        *fact_blocks(checkpoint.facts),
+        *(context(line) for line in request_lines(view)),
+        buttons(checkpoint, REVIEW),
+    )
+    return Message(spoken(view), blocks)
+
+
+def whoami(caller: Caller, roles: Mapping[str, Entitlement]) -> Message:
+    """Who somebody is to Signoff, and where their roles come from."""
+    return _said(notices.whoami_lines(caller, roles), notices.next_for_whoami(roles))
+
+
+def usage(command: str = COMMAND) -> Message:
+    """What can be typed."""
+    return _said(notices.help_lines(command), "")
+
+
+def notice(what: Explanation) -> Message:
+    """An explanation as an answer to a command."""
+    return Message(escaped(str(what), _MOST_TEXT), tuple(explanation(what)))
+
+
+def _said(lines: Sequence[Line], after: str) -> Message:
+    text = "\n".join(wording.plain_line(line) for line in lines)
+    blocks = [paragraph(lines), *([context((after,))] if after else [])]
+    return Message(escaped(f"{text}\n{after}".strip(), _MOST_TEXT), tuple(blocks))
+
+
+def _title(state: ListState, page: Page) -> str:
+    whom = "you" if state.kind is ListKind.MINE else "a decision"
+    where = "".join(
+        f", {name} {cut(one_line(value), _MOST_FILTER)}"
+        for name, value in (("tenant", state.tenant), ("dag", state.dag))
+        if value
+    )
+    if page.items:
+        return f"Waiting for {whom}{where}:"
+    more = " more" if state.cursor else ""
+    return f"Nothing{more} waits for {whom}{where} right now."
+
+
+def _as_of(at: datetime) -> Block:
+    element = {"type": "mrkdwn", "text": f"as of {slack_clock(at)}", "verbatim": True}
+    return {"type": "context", "elements": [element]}
+
+
+def _row(checkpoint: Checkpoint, now: datetime) -> list[Block]:
+    prompt = cut(one_line(checkpoint.prompt), _MOST_PROMPT) or "(no prompt)"
+    about = f"{wording.subject(checkpoint)} · {one_line(checkpoint.tenant)}"
+    waited = f"waiting {duration(now - checkpoint.created_at)}"
+    row = {
+        "type": "section",
+        "text": plain(f"{prompt}\n{about}", _MOST_ROW),
+        "accessory": button(REVIEW, checkpoint),
+    }
+    return [row, context((waited, Moment(checkpoint.expires_at, before="Expires ")))]
+
+
+def _turns(page: Page, state: ListState) -> Block:
+    refresh = "First page" if state.cursor else "Refresh"
+    first = ListState(kind=state.kind, tenant=state.tenant, dag=state.dag)
+    turns = [_turn(REFRESH, refresh, first)]
+    if page.after is not None:
+        following = ListState(
+            kind=state.kind, tenant=state.tenant, dag=state.dag, cursor=page.after
+        )
+        turns.append(_turn(NEXT, "Next", following))
+    return {"type": "actions", "elements": turns}
+
+
+def _turn(action_id: str, word: str, state: ListState) -> Block:
+    return {
+        "type": "button",
+        "action_id": action_id,
+        "text": plain(word, _MOST_BUTTON),
+        "value": str(state),
+    }

@@ -1,0 +1,155 @@
+"""Modal views: where a request is read in full, decided, and refused.
+
+Everything here is private to the reader; it still shows secrets only to whom they are meant for.
+"""
+
+from typing import Any
+
+from bot import wording
+from bot.blocks import context, explanation, section
+from bot.cards import (
+    buttons,
+    fact_blocks,
+    prompt_block,
+    reason_blocks,
+    request_lines,
+    target_of,
+)
+from bot.details import details_blocks
+from bot.forms import form_blocks, input_block_id, reason_block_id
+from bot.literal import Block, cut, one_line, plain
+from bot.notices import counted
+from bot.refusals import reason_refused
+from bot.tokens import APPROVE_IN_MODAL, DECISION_FORM, READ_ONLY, REJECT_IN_MODAL, FormState
+from bot.wording import Explanation
+from engine import CheckpointView, Choice, ReasonRule, Refused, Rule
+
+View = dict[str, Any]
+
+_MOST_TITLE = 24
+_MOST_SENTENCE = 300
+_MOST_PROMPT = 1_500
+_MOST_LINES = 40
+_WORDS = {Choice.APPROVE: "Approve", Choice.REJECT: "Reject"}
+_ON_FIELDS = frozenset({Rule.REASON, Rule.INPUTS})
+
+
+def loading(title: str = "Request") -> View:
+    """What opens at once, before anything is looked up."""
+    return modal(title, [section("Loading the request…")])
+
+
+def decision_form(
+    view: CheckpointView,
+    choice: Choice,
+    *,
+    notice: Explanation | None = None,
+    place: str | None = None,
+) -> View:
+    """The request restated, and what this choice asks for.
+
+    `notice` stands on top; drawn again with one, the form keeps what was typed. `place` is
+    where the card is, such as `#deploys`. What has ended shows its end instead.
+    """
+    checkpoint = view.checkpoint
+    if not checkpoint.is_open:
+        return settled_view(view)
+    word = _WORDS[choice]
+    where = place or view.channel or "the channel of the card"
+    return modal(
+        word,
+        [
+            *(explanation(notice) if notice else ()),
+            prompt_block(checkpoint, _MOST_PROMPT, _MOST_LINES),
+            *fact_blocks(checkpoint.facts),
+            *(context(line) for line in request_lines(view)),
+            *form_blocks(checkpoint, choice, where),
+        ],
+        submit=f"{word} {one_line(checkpoint.dag_name)}",
+        close="Cancel",
+        callback_id=DECISION_FORM,
+        private_metadata=str(FormState(target_of(checkpoint), choice)),
+    )
+
+
+def details(view: CheckpointView, viewer_may_see_secrets: bool) -> View:
+    """Everything about a checkpoint; with buttons that lead to the form while it waits."""
+    checkpoint = view.checkpoint
+    decide = [buttons(checkpoint, APPROVE_IN_MODAL, REJECT_IN_MODAL)] if checkpoint.is_open else []
+    return modal(
+        "Request" if checkpoint.is_open else wording.state_word(view.checkpoint.state),
+        [*details_blocks(view, show_secrets=viewer_may_see_secrets), *decide],
+        private_metadata=str(target_of(checkpoint)),
+    )
+
+
+def settled_view(view: CheckpointView) -> View:
+    """How a checkpoint ended, or how far it has come; nothing to decide here."""
+    after = wording.consequence(view)
+    blocks = [
+        section(wording.header(view)),
+        context((*wording.count(view), *wording.ending(view))),
+        *reason_blocks(wording.deciders(view)),
+        *([section(after)] if after else []),
+        prompt_block(view.checkpoint),
+    ]
+    return modal(wording.state_word(view.checkpoint.state), blocks)
+
+
+def counted_view(view: CheckpointView, choice: Choice) -> View:
+    """The answer was recorded, and more people are needed."""
+    blocks = [*explanation(counted(view, choice)), context(wording.ending(view))]
+    return modal("Recorded", blocks)
+
+
+def refusal_view(why: Explanation, title: str = "Not recorded") -> View:
+    """Why not, and what to do next."""
+    return modal(title, explanation(why))
+
+
+def error_view(what: Explanation) -> View:
+    """Something broke, or what was clicked leads nowhere."""
+    return modal("Something went wrong", explanation(what))
+
+
+def field_errors(refused: Refused, view: CheckpointView, choice: Choice) -> dict[str, str] | None:
+    """What is wrong by block id; None when anything concerns no field of this form."""
+    policy = view.checkpoint.policy
+    if not refused.reasons or any(f.rule not in _ON_FIELDS for f in refused.reasons):
+        return None
+    errors: dict[str, str] = {}
+    if refused.names(Rule.INPUTS):
+        asked = {field.name for field in policy.inputs if choice is Choice.APPROVE}
+        if not refused.field_errors or not refused.field_errors.keys() <= asked:
+            return None
+        for name, sentence in refused.field_errors.items():
+            said = cut(one_line(f"{name} {sentence}"), _MOST_SENTENCE)
+            errors[input_block_id(view.checkpoint, name)] = f"{said}."
+    if refused.names(Rule.REASON):
+        if policy.reason_rule(choice) is ReasonRule.NONE:
+            return None
+        finding = next(f for f in refused.reasons if f.rule is Rule.REASON)
+        said = wording.plain_line(reason_refused(finding).lines[0])
+        errors[reason_block_id(view.checkpoint)] = said
+    return errors
+
+
+def modal(
+    title: str,
+    blocks: list[Block],
+    *,
+    submit: str | None = None,
+    close: str = "Close",
+    callback_id: str = READ_ONLY,
+    private_metadata: str = "",
+) -> View:
+    """A modal view."""
+    return {
+        "type": "modal",
+        "callback_id": callback_id,
+        "title": plain(title, _MOST_TITLE),
+        "close": plain(close, _MOST_TITLE),
+        **({"submit": plain(submit, _MOST_TITLE)} if submit else {}),
+        "private_metadata": private_metadata,
+        "blocks": blocks,
+    }

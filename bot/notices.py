@@ -1,0 +1,123 @@
+"""What the bot says of itself: what went wrong, what it understands, who you are to it."""
+
+from collections.abc import Mapping
+
+from bot.literal import cut, one_line
+from bot.typed import NotUnderstood
+from bot.wording import Explanation, Line, subject, tally
+from engine import Caller, CheckpointView, Choice, Entitlement, Standing
+
+COMMAND = "/checkpoints"
+_MOST_QUOTED = 80
+_MOST_TENANTS = 30
+
+
+def unknown_id(checkpoint_id: str, command: str = COMMAND) -> Explanation:
+    """No checkpoint has this id."""
+    return Explanation(
+        f"There is no checkpoint {_quoted(checkpoint_id)}",
+        (("An id looks like cp_ and twelve letters or digits.",),),
+        f"{command} list shows what waits.",
+    )
+
+
+def look_up_failed() -> Explanation:
+    """Who acts could not be found out; nobody decides on a guess."""
+    return Explanation(
+        "Try again in a moment",
+        (("Slack did not say in time who you are and to which groups you belong.",),),
+        "Nothing was recorded.",
+    )
+
+
+def not_recorded(reference: str) -> Explanation:
+    """Something of ours broke before anything was recorded."""
+    return Explanation(
+        "Not recorded, try again",
+        ((f"Something went wrong here; the log has it as {_quoted(reference)}.",),),
+        "If it happens again, tell whoever runs Signoff this reference.",
+    )
+
+
+def click_again() -> Explanation:
+    """Slack did not let us open the form in time."""
+    return Explanation(
+        "That took too long, and nothing was recorded",
+        (("Slack lets a form open within three seconds of a click only.",),),
+        "Click again.",
+    )
+
+
+def unknown_button() -> Explanation:
+    """A button or form that is not one of ours, or not as we made it."""
+    return Explanation(
+        "This button leads nowhere",
+        (("It is not as Signoff made it, or from a version long gone.",),),
+        f"{COMMAND} list shows what waits.",
+    )
+
+
+def not_understood(said: NotUnderstood, command: str = COMMAND) -> Explanation:
+    """A slash command that makes no sense, with what was probably meant."""
+    meant = f"Did you mean {command} {said.nearest}?" if said.nearest else ""
+    return Explanation(
+        f"I do not understand {_quoted(said.said)}",
+        ((meant,),) if meant else (),
+        f"{command} help says what I understand.",
+    )
+
+
+def counted(view: CheckpointView, choice: Choice) -> Explanation:
+    """The answer was recorded, and more people are needed."""
+    word = "Approval" if choice is Choice.APPROVE else "Rejection"
+    return Explanation(
+        f"{word} recorded: {tally(view, choice)}",
+        ((f"{subject(view.checkpoint)} waits for more people.",),),
+        "You may change your mind until it ends: your latest answer counts.",
+    )
+
+
+def help_lines(command: str = COMMAND) -> tuple[Line, ...]:
+    """What can be typed."""
+    return (
+        (f"{command} list: what waits for a decision, the earliest deadline first",),
+        (f"{command} mine: only what you may decide and have not decided yet",),
+        (f"{command} show ID: one checkpoint",),
+        (f"{command} whoami: which roles you hold, and where they come from",),
+        (f"{command} help: this",),
+        ("list takes filters: tenant:acme dag:deploy",),
+    )
+
+
+def whoami_lines(caller: Caller, roles: Mapping[str, Entitlement]) -> tuple[Line, ...]:
+    """Who somebody is here, and what they may do where."""
+    held: list[Line] = [
+        (f"{one_line(tenant)}: {found.role.label} ({one_line(found.source)})",)
+        for tenant, found in sorted(roles.items())[:_MOST_TENANTS]
+    ]
+    if len(roles) > _MOST_TENANTS:
+        held.append((f"and {len(roles) - _MOST_TENANTS} more tenants",))
+    if not roles:
+        held = [("You hold no role in any tenant, so there is nothing you may decide.",)]
+    account = f"You are {_quoted(caller.name) or 'unnamed'} ({one_line(str(caller.identity))})"
+    kind = "" if caller.standing is Standing.MEMBER else f", {_kind(caller.standing)}"
+    return ((f"{account}{kind}.",), *held)
+
+
+def next_for_whoami(roles: Mapping[str, Entitlement]) -> str:
+    """What somebody without a role can do."""
+    return "" if roles else "Ask an Admin for a role: signoff roles grant …"
+
+
+def _kind(standing: Standing) -> str:
+    words = {
+        Standing.GUEST: "a guest",
+        Standing.EXTERNAL: "of another workspace",
+        Standing.BOT: "a bot",
+        Standing.DEACTIVATED: "deactivated",
+    }
+    return words.get(standing, standing.value)
+
+
+def _quoted(text: str) -> str:
+    return cut(one_line(text), _MOST_QUOTED)

@@ -1,0 +1,278 @@
+"""What Slack sends, as frozen values; anything malformed or tampered with ends here.
+
+Nothing in a payload is believed but who sent it (the signature vouches for that): buttons
+and forms carry opaque ids and digests, and everything they name is read again.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bot.read_json import MisreadError, matching, optional_matching, optional_text, part, text
+from bot.tokens import (
+    INPUT_PREFIX,
+    REASON,
+    ListState,
+    Target,
+    parse_form_state,
+    parse_list_state,
+    parse_target,
+)
+from bot.typed import Request, understood
+from engine import Choice, Identity, IdentityKind
+
+_REALM = re.compile(r"[TE][A-Z0-9]{1,31}")
+_USER = re.compile(r"[UW][A-Z0-9]{1,31}")
+_TS = re.compile(r"[0-9]{1,12}\.[0-9]{1,9}")
+_CHANNEL = re.compile(r"[CDG][A-Z0-9]{1,31}")
+_VALUE_KEYS = ("value", "selected_date", "selected_option")
+_MOST_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """Not a payload we made or Slack makes. `why` is for the log, and quotes nothing of it."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Who:
+    """The account a payload comes from.
+
+    `realm` is the enterprise where there is one, so that a person is the same in all its
+    workspaces; `team_id` is the workspace of the account itself.
+    """
+
+    realm: str
+    user_id: str
+    name: str
+    team_id: str
+
+    @property
+    def identity(self) -> Identity:
+        """The account as the engine knows it."""
+        return Identity(IdentityKind.SLACK, self.realm, self.user_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """The message a button stands in."""
+
+    channel: str
+    message_ts: str
+    is_ephemeral: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewRef:
+    """The view a button or form stands in."""
+
+    id: str
+    hash: str
+    root_id: str
+    callback_id: str
+    private_metadata: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Click:
+    """A click on a button about a checkpoint, in a message or in a view."""
+
+    who: Who
+    action_id: str
+    target: Target
+    trigger_id: str
+    response_url: str | None
+    place: Place | None
+    view: ViewRef | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageTurn:
+    """A click on Refresh or Next under a list."""
+
+    who: Who
+    state: ListState
+    response_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A decision form, sent."""
+
+    who: Who
+    target: Target
+    choice: Choice
+    reason: str = ""
+    inputs: Mapping[str, str] = field(default_factory=dict)  # what was left empty is absent
+    view: ViewRef
+    trigger_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A slash command, typed. `command` is the name it was registered under, with its slash."""
+
+    who: Who
+    request: Request
+    command: str
+    channel: str
+    trigger_id: str
+    response_url: str
+
+
+def parse_click(body: object) -> Click | Malformed:
+    """Read `block_actions` of a button that names a checkpoint."""
+    try:
+        action = _action(body)
+        target = parse_target(action.get("value"))
+        if target is None:
+            return Malformed("the button names no request")
+        return Click(
+            who=_who(body),
+            action_id=text(action, "action_id"),
+            target=target,
+            trigger_id=text(body, "trigger_id"),
+            response_url=optional_text(body, "response_url") or None,
+            place=_place(body),
+            view=_view(body) if part(body, "view") is not None else None,
+        )
+    except MisreadError as misread:
+        return Malformed(str(misread))
+
+
+def parse_page_turn(body: object) -> PageTurn | Malformed:
+    """Read `block_actions` of Refresh or Next."""
+    try:
+        state = parse_list_state(_action(body).get("value"))
+        if state is None:
+            return Malformed("the button names no list")
+        return PageTurn(who=_who(body), state=state, response_url=text(body, "response_url"))
+    except MisreadError as misread:
+        return Malformed(str(misread))
+
+
+def parse_submission(body: object) -> Submission | Malformed:
+    """Read `view_submission` of a decision form."""
+    try:
+        view = _view(body)
+        state = parse_form_state(view.private_metadata)
+        if state is None:
+            return Malformed("the form names no request")
+        reason, inputs = _answers(part(body, "view", "state", "values"))
+        return Submission(
+            who=_who(body),
+            target=state.target,
+            choice=state.choice,
+            reason=reason,
+            inputs=inputs,
+            view=view,
+            trigger_id=optional_text(body, "trigger_id") or None,
+        )
+    except MisreadError as misread:
+        return Malformed(str(misread))
+
+
+def parse_command(body: object) -> Command | Malformed:
+    """Read a slash command."""
+    try:
+        team = matching(_REALM, body, "team_id")
+        who = Who(
+            realm=optional_matching(_REALM, body, "enterprise_id") or team,
+            user_id=matching(_USER, body, "user_id"),
+            name=optional_text(body, "user_name")[:_MOST_NAME],
+            team_id=team,
+        )
+        return Command(
+            who=who,
+            request=understood(optional_text(body, "text")),
+            command=text(body, "command"),
+            channel=matching(_CHANNEL, body, "channel_id"),
+            trigger_id=text(body, "trigger_id"),
+            response_url=text(body, "response_url"),
+        )
+    except MisreadError as misread:
+        return Malformed(str(misread))
+
+
+def parse_who(body: object) -> Who | Malformed:
+    """Read who sent a payload, whatever else is wrong with it."""
+    try:
+        return _who(body)
+    except MisreadError as misread:
+        return Malformed(str(misread))
+
+
+def _who(body: object) -> Who:
+    # The installation's own team stands elsewhere in the body: in a shared channel it is
+    # not the clicker's.
+    team = matching(_REALM, body, "user", "team_id")
+    name = optional_text(body, "user", "name") or optional_text(body, "user", "username")
+    return Who(
+        realm=optional_matching(_REALM, body, "enterprise", "id") or team,
+        user_id=matching(_USER, body, "user", "id"),
+        name=name[:_MOST_NAME],
+        team_id=team,
+    )
+
+
+def _action(body: object) -> Mapping[str, object]:
+    actions = part(body, "actions")
+    first = actions[0] if isinstance(actions, list) and actions else None
+    if not isinstance(first, Mapping):
+        raise MisreadError("actions holds no action")
+    return first
+
+
+def _place(body: object) -> Place | None:
+    if part(body, "container", "type") != "message":
+        return None
+    return Place(
+        channel=matching(_CHANNEL, body, "container", "channel_id"),
+        message_ts=matching(_TS, body, "container", "message_ts"),
+        is_ephemeral=part(body, "container", "is_ephemeral") is True,
+    )
+
+
+def _view(body: object) -> ViewRef:
+    return ViewRef(
+        id=text(body, "view", "id"),
+        hash=text(body, "view", "hash"),
+        root_id=optional_text(body, "view", "root_view_id") or text(body, "view", "id"),
+        callback_id=optional_text(body, "view", "callback_id"),
+        private_metadata=optional_text(body, "view", "private_metadata"),
+    )
+
+
+def _answers(values: object) -> tuple[str, dict[str, str]]:
+    """The reason and the inputs by name, from `state.values`."""
+    if not isinstance(values, Mapping):
+        raise MisreadError("view.state.values is missing or no object")
+    reason, inputs = "", {}
+    for fields in values.values():
+        if not isinstance(fields, Mapping):
+            raise MisreadError("view.state.values holds no fields")
+        for action_id, entry in fields.items():
+            answer = _answer(entry)
+            if answer is None or not isinstance(action_id, str):
+                continue
+            if action_id == REASON:
+                reason = answer
+            elif action_id.startswith(INPUT_PREFIX):
+                inputs[action_id.removeprefix(INPUT_PREFIX)] = answer
+    return reason, inputs
+
+
+def _answer(entry: object) -> str | None:
+    """What one field holds, as text; None when it was left empty."""
+    for key in _VALUE_KEYS:
+        found = part(entry, key)
+        if key == "selected_option" and found is not None:
+            found = text(found, "value")
+        if found is None or found == "":
+            continue
+        if not isinstance(found, str):
+            raise MisreadError("a field holds no text")
+        return found
+    return None

@@ -1,0 +1,37 @@
+"""What Slack tells unasked, as frozen values: our own posts coming back."""
+
+import re
+from dataclasses import dataclass
+
+from bot.payloads import Malformed
+from bot.read_json import MisreadError, matching, text
+from bot.tokens import EVENT_TYPE, is_checkpoint_id
+
+_CHANNEL = re.compile(r"[CDG][A-Z0-9]{1,31}")
+_TS = re.compile(r"[0-9]{1,12}\.[0-9]{1,9}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnPost:
+    """A copy of a card that this bot posted, and where it stands."""
+
+    checkpoint_id: str
+    channel: str
+    message_ts: str
+
+
+def parse_own_post(event: object, bot_id: str) -> OwnPost | Malformed:
+    """Read `message_metadata_posted`. Anybody may post metadata of this name: only ours count."""
+    try:
+        if text(event, "bot_id") != bot_id or text(event, "metadata", "event_type") != EVENT_TYPE:
+            return Malformed("the message is none of ours")
+        checkpoint_id = text(event, "metadata", "event_payload", "checkpoint")
+        if not is_checkpoint_id(checkpoint_id):
+            return Malformed("the message names no checkpoint")
+        return OwnPost(
+            checkpoint_id=checkpoint_id,
+            channel=matching(_CHANNEL, event, "channel_id"),
+            message_ts=matching(_TS, event, "message_ts"),
+        )
+    except MisreadError as misread:
+        return Malformed(str(misread))

@@ -1,0 +1,146 @@
+"""The opaque words that buttons and forms carry: ids and digests, never content.
+
+Whatever comes back in them is read again and checked; a tampered one names nothing.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from engine import CheckpointId, Choice, Cursor
+
+APPROVE = "approve"
+REJECT = "reject"
+DETAILS = "details"
+REVIEW = "review"
+APPROVE_IN_MODAL = "approve_in_modal"
+REJECT_IN_MODAL = "reject_in_modal"
+REFRESH = "refresh"
+NEXT = "next"
+
+DECISION_FORM = "decision_form"
+READ_ONLY = "read_only"
+"""Callback ids of views: the form, and every view without one."""
+
+REASON = "reason"
+INPUT_PREFIX = "input:"
+"""Action ids of form fields: `reason`, and `input:` with the name of the input."""
+
+EVENT_TYPE = "signoff_checkpoint"
+
+_CHECKPOINT_ID = re.compile(r"cp_[0-9a-z]{12}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_MOST_VALUE = 2_000  # characters of a button value
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The request a button or form stands for: which one, and as it was shown."""
+
+    checkpoint_id: CheckpointId
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.checkpoint_id}.{self.digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class FormState:
+    """What a form carries in its `private_metadata`."""
+
+    target: Target
+    choice: Choice
+
+    def __str__(self) -> str:
+        return f"{self.target}.{self.choice.value}"
+
+
+class ListKind(StrEnum):
+    """Which list: all that waits, or what waits for the reader."""
+
+    LIST = "list"
+    MINE = "mine"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListState:
+    """Which page of which list a button leads to."""
+
+    kind: ListKind = ListKind.LIST
+    tenant: str | None = None
+    dag: str | None = None
+    cursor: Cursor | None = None
+
+    def __str__(self) -> str:
+        cursor = self.cursor and [self.cursor.expires_at.isoformat(), self.cursor.id]
+        return json.dumps(
+            [self.kind.value, self.tenant, self.dag, cursor],
+            ensure_ascii=False,
+            separators=(",", ":"),
+        )
+
+
+def parse_target(text: object) -> Target | None:
+    """Read a button's value, `cp_….<digest>`; None when it is not one."""
+    if not isinstance(text, str):
+        return None
+    checkpoint_id, _, digest = text.partition(".")
+    if not _CHECKPOINT_ID.fullmatch(checkpoint_id) or not _DIGEST.fullmatch(digest):
+        return None
+    return Target(CheckpointId(checkpoint_id), digest)
+
+
+def is_checkpoint_id(text: str) -> bool:
+    """Whether this has the form of a checkpoint id."""
+    return _CHECKPOINT_ID.fullmatch(text) is not None
+
+
+def parse_form_state(text: object) -> FormState | None:
+    """Read a form's `private_metadata`; None when it is not one."""
+    if not isinstance(text, str):
+        return None
+    named, _, choice = text.rpartition(".")
+    target = parse_target(named)
+    if target is None or choice not in set(Choice):
+        return None
+    return FormState(target, Choice(choice))
+
+
+def parse_list_state(text: object) -> ListState | None:
+    """Read the value of Refresh or Next; None when it is not one."""
+    match _json(text):
+        case [str(kind), str() | None as tenant, str() | None as dag, cursor] if kind in set(
+            ListKind
+        ):
+            pass
+        case _:
+            return None
+    after = _cursor(cursor)
+    if cursor is not None and after is None:
+        return None
+    return ListState(kind=ListKind(kind), tenant=tenant, dag=dag, cursor=after)
+
+
+def _json(text: object) -> Any:
+    if not isinstance(text, str) or len(text) > _MOST_VALUE:
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _cursor(stored: object) -> Cursor | None:
+    match stored:
+        case [str(expires_at), str(checkpoint_id)] if is_checkpoint_id(checkpoint_id):
+            pass
+        case _:
+            return None
+    try:
+        at = datetime.fromisoformat(expires_at)
+        return None if at.tzinfo is None else Cursor(at.astimezone(UTC), checkpoint_id)
+    except (ValueError, OverflowError):
+        return None

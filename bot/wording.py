@@ -1,0 +1,262 @@
+"""Every sentence about a checkpoint that a person reads, in Slack and in a terminal.
+
+Text of theirs is made visible here; where it goes decides how it is escaped. Refusals are
+in `refusals`; what the bot says of itself is in `notices`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from bot.literal import cut, one_line
+from bot.times import duration, utc
+from engine import (
+    Cause,
+    Checkpoint,
+    CheckpointState,
+    CheckpointView,
+    Choice,
+    OnExpire,
+    PersonView,
+    Run,
+    RunCause,
+    RunState,
+    Voice,
+)
+
+MASK = "••••"
+"""What stands where a secret is not shown."""
+
+_MOST_NAME = 80
+_MOST_NAMES = 8
+_SHORT_DIGEST = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """An instant in a sentence, with words of ours around it (never of theirs)."""
+
+    at: datetime
+    before: str = ""
+    after: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.before}{utc(self.at)}{self.after}"
+
+
+Part = str | Moment
+Line = tuple[Part, ...]
+
+
+def plain_line(line: Line) -> str:
+    """The line without markup, times in UTC."""
+    return "".join(str(part) for part in line)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why something is not so, and what to do next."""
+
+    headline: str
+    lines: tuple[Line, ...] = ()
+    next_step: str = ""
+
+    def __str__(self) -> str:
+        """As a terminal shows it: no markup, times in UTC."""
+        said = [self.headline, *(plain_line(line) for line in self.lines), self.next_step]
+        return "\n".join(sentence for sentence in said if sentence)
+
+
+def name_of(person: PersonView) -> str:
+    """What a person is called. Somebody erased has no name any more."""
+    return cut(one_line(person.name), _MOST_NAME) or "(name erased)"
+
+
+def names_of(voices: Sequence[Voice]) -> str:
+    """`Ana`, `Ana and Bob`, `Ana, Bob and 3 more`."""
+    names = [name_of(voice.person) for voice in voices]
+    if len(names) > _MOST_NAMES:
+        names = [*names[: _MOST_NAMES - 1], f"{len(names) - _MOST_NAMES + 1} more"]
+    if len(names) <= 1:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def subject(checkpoint: Checkpoint) -> str:
+    """What it is about: `deploy · approve_release`."""
+    return f"{one_line(checkpoint.dag_name)} · {one_line(checkpoint.task_id)}"
+
+
+def short_digest(digest: str) -> str:
+    """Enough of a digest to compare by eye."""
+    return digest[:_SHORT_DIGEST]
+
+
+def state_word(state: CheckpointState) -> str:
+    """The symbol and the word a card's header begins with."""
+    match state:
+        case CheckpointState.PENDING:
+            return "⏳ Approval needed"
+        case CheckpointState.APPROVED:
+            return "✅ Approved"
+        case CheckpointState.REJECTED:
+            return "❌ Rejected"
+        case CheckpointState.EXPIRED:
+            return "⌛ Expired"
+        case CheckpointState.CANCELLED:
+            return "🚫 Cancelled"
+        case _:
+            assert_never(state)
+
+
+def header(view: CheckpointView) -> str:
+    """`✅ Approved: deploy · approve_release`."""
+    return f"{state_word(view.checkpoint.state)}: {subject(view.checkpoint)}"
+
+
+def voices_for(view: CheckpointView, choice: Choice) -> tuple[Voice, ...]:
+    """The votes for a choice, the earliest first."""
+    chosen = (voice for voice in view.voices if voice.choice is choice)
+    return tuple(sorted(chosen, key=lambda voice: voice.decided_at))
+
+
+def deciders(view: CheckpointView) -> tuple[Voice, ...]:
+    """Whose votes brought the end about; empty unless people decided."""
+    match view.checkpoint.state:
+        case CheckpointState.APPROVED:
+            return voices_for(view, Choice.APPROVE)
+        case CheckpointState.REJECTED:
+            return voices_for(view, Choice.REJECT)
+        case _:
+            return ()
+
+
+def tally(view: CheckpointView, choice: Choice) -> str:
+    """`1 of 2`."""
+    needed = view.checkpoint.policy.needed(choice)
+    return f"{min(len(voices_for(view, choice)), needed)} of {needed}"
+
+
+def count(view: CheckpointView) -> tuple[str, ...]:
+    """The votes so far, where one is not enough: `1 of 2: Ana ✅`."""
+    if not view.checkpoint.is_open:
+        return ()
+    said = []
+    for choice, mark, words in (
+        (Choice.APPROVE, "✅", ""),
+        (Choice.REJECT, "❌", " to reject"),
+    ):
+        voices = voices_for(view, choice)
+        counts = choice is Choice.APPROVE or bool(voices)
+        if counts and view.checkpoint.policy.needed(choice) > 1:
+            who = f": {names_of(voices)} {mark}" if voices else ""
+            said.append(f"{tally(view, choice)}{words}{who}")
+    return tuple(said)
+
+
+def ending(view: CheckpointView) -> Line:
+    """How it ended, by whom and when, in parts that stand side by side."""
+    checkpoint = view.checkpoint
+    at = checkpoint.ended_at or checkpoint.expires_at
+    match checkpoint.state:
+        case CheckpointState.PENDING:
+            return (Moment(checkpoint.expires_at, before="Expires "),)
+        case CheckpointState.APPROVED:
+            return _decided(view, Choice.APPROVE, at)
+        case CheckpointState.REJECTED:
+            return _decided(view, Choice.REJECT, at)
+        case CheckpointState.EXPIRED if checkpoint.cause is Cause.FORCED:
+            return (
+                Moment(at, before="Ended early, "),
+                "before its deadline, at an Operator's word",
+                _undecided(view),
+            )
+        case CheckpointState.EXPIRED:
+            return (Moment(at, before="Expired "), _undecided(view))
+        case CheckpointState.CANCELLED:
+            return (Moment(at, before="Its run ended "), _undecided(view))
+        case _:
+            assert_never(checkpoint.state)
+
+
+def _decided(view: CheckpointView, choice: Choice, at: datetime) -> Line:
+    took = duration(at - view.checkpoint.created_at)
+    needed = view.checkpoint.policy.needed(choice)
+    counted = (tally(view, choice),) if needed > 1 else ()
+    return (names_of(deciders(view)) or "(unknown)", Moment(at), f"after {took}", *counted)
+
+
+def _undecided(view: CheckpointView) -> str:
+    voices = view.voices
+    if not voices:
+        return "nobody decided"
+    approvals = tally(view, Choice.APPROVE)
+    rejections = len(voices_for(view, Choice.REJECT))
+    against = f", {rejections} against" if rejections else ""
+    return f"not decided: {approvals} approvals{against}"
+
+
+def side_by_side(line: Line) -> str:
+    """`Ana · 2026-01-02 14:02 UTC · after 12 min`."""
+    return " · ".join(str(part) for part in line)
+
+
+def consequence(view: CheckpointView) -> str:
+    """What its end means for the run; nothing while it waits."""
+    checkpoint = view.checkpoint
+    match checkpoint.state:
+        case CheckpointState.PENDING:
+            return ""
+        case CheckpointState.APPROVED:
+            return "The run goes on."
+        case CheckpointState.REJECTED:
+            return "What depends on the approval does not run."
+        case CheckpointState.EXPIRED:
+            return after_expiry(checkpoint.policy.on_expire)
+        case CheckpointState.CANCELLED:
+            return "Nothing further happens."
+        case _:
+            assert_never(checkpoint.state)
+
+
+def after_expiry(on_expire: OnExpire) -> str:
+    """What an expiry means for the run."""
+    match on_expire:
+        case OnExpire.FAIL:
+            return "The run fails."
+        case OnExpire.REJECT:
+            return "The run takes its reject path."
+        case _:
+            assert_never(on_expire)
+
+
+def run_outcome(run: Run) -> str:
+    """How a run ended, in one line."""
+    name = one_line(run.dag_name)
+    match run.state:
+        case RunState.SUCCEEDED:
+            return f"✅ Run of {name} succeeded"
+        case RunState.FAILED:
+            return f"❌ Run of {name} failed: {_run_cause(run)}"
+        case RunState.CANCELLED:
+            return f"🚫 Run of {name} was cancelled"
+        case RunState.QUEUED | RunState.RUNNING | RunState.PAUSED:
+            return f"⏳ Run of {name} is {run.state.value}"
+        case _:
+            assert_never(run.state)
+
+
+def _run_cause(run: Run) -> str:
+    task = one_line(run.because or "a task")
+    match run.cause:
+        case RunCause.TASK_FAILED:
+            return f"task {task} failed"
+        case RunCause.REJECTED:
+            return f"{task} was rejected"
+        case RunCause.EXPIRED:
+            return f"{task} expired, nobody decided"
+        case None:
+            return "no cause was recorded"
+        case _:
+            assert_never(run.cause)

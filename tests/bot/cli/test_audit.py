@@ -1,0 +1,68 @@
+"""Checking and exporting the trail from a terminal."""
+
+import json
+import sqlite3
+
+from tests.bot.cli.terminal import Terminal
+
+
+def tamper(terminal: Terminal, *statements: str) -> None:
+    """Change the file behind Signoff's back, triggers or not."""
+    connection = sqlite3.connect(terminal.folder / "signoff.db")
+    triggers = connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+    for (name,) in triggers.fetchall():
+        connection.execute(f'DROP TRIGGER "{name}"')
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+def test_a_sound_trail_is_counted_with_its_head(terminal: Terminal) -> None:
+    """An auditor notes both numbers."""
+    terminal.paused()
+    verified = terminal.json("audit", "verify")
+    lines = terminal.ok("audit", "export").splitlines()
+    assert verified == {
+        "holds": True,
+        "rows": len(lines),
+        "head": json.loads(lines[-1])["hash"],
+    }
+    assert f"{len(lines)} rows checked" in terminal.ok("audit", "verify")
+
+
+def test_an_edited_trail_names_the_row_and_exits_1(terminal: Terminal) -> None:
+    """The first bad row is enough to start looking."""
+    terminal.paused()
+    tamper(terminal, "UPDATE audit SET event = 'run_ended' WHERE seq = 2")
+    result = terminal.run("audit", "verify")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "error: the trail is broken: row 2 was edited\n",
+    )
+    assert terminal.json("audit", "verify")["seq"] == 2
+
+
+def test_every_line_has_an_event_and_a_timestamp(terminal: Terminal) -> None:
+    """The lines can be read by anything that reads JSON lines."""
+    terminal.paused()
+    lines = [json.loads(line) for line in terminal.ok("audit", "export").splitlines()]
+    assert all(line["event"] and line["timestamp"] for line in lines)
+    assert "checkpoint_opened" in [line["event"] for line in lines]
+
+
+def test_the_export_can_be_narrowed(terminal: Terminal) -> None:
+    """To a checkpoint, a run or a time."""
+    run, checkpoint = terminal.paused()
+    terminal.paused()
+    of_checkpoint = terminal.ok("audit", "export", "--checkpoint", checkpoint).splitlines()
+    assert {json.loads(line)["checkpoint_id"] for line in of_checkpoint} == {checkpoint}
+    of_run = terminal.ok("audit", "export", "--run", run, "--format", "jsonl").splitlines()
+    assert {json.loads(line)["run_id"] for line in of_run} == {run}
+    assert terminal.ok("audit", "export", "--since", "2999-01-01") == ""
+    assert len(terminal.ok("audit", "export", "--since", "1h").splitlines()) > len(of_run)
+
+
+def test_a_moment_that_is_none_is_wrong_usage(terminal: Terminal) -> None:
+    """It exits 2 and says what was expected."""
+    assert terminal.run("audit", "export", "--since", "yesterday").exit_code == 2

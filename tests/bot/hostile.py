@@ -1,0 +1,145 @@
+"""Strategies for text and views that somebody made to break or to deceive."""
+
+from dataclasses import replace
+
+from hypothesis import strategies as st
+
+from engine import (
+    CheckpointView,
+    Choice,
+    Fact,
+    InputField,
+    InputType,
+    Policy,
+    ReasonRule,
+    RunCause,
+    RunState,
+    TaskId,
+)
+from tests.bot import views
+
+_AWKWARD = (
+    "",
+    " \n\t ",
+    "\x00",
+    "<!channel>",
+    "<@U0ANA> <http://evil.example|ok>",
+    "&<>*_~`",
+    "&amp;" * 900,
+    "<" * 4_000,
+    "\u202eABC\u202c",
+    "a\u200bb\u2060c\ufeff",
+    "مرحبا שלום",
+    "👩\u200d👩\u200d👧" * 2_000,
+    "e\u0301" * 6_000,
+    "x" * 12_000,
+    "\n" * 3_000,
+    "𝔘" * 5_000,
+    "\ud800",
+    "\u202e" * 3_000,
+    "#" * 149 + "👍🏽",
+)
+
+text = st.one_of(st.sampled_from(_AWKWARD), st.text(), st.text(alphabet="&<>@!|^*_`~\x00\u202e😀"))
+
+_facts = st.lists(
+    st.one_of(
+        st.builds(Fact, text, text),
+        st.builds(Fact, text, st.just(views.SECRET), st.just(value=True)),
+    ),
+    max_size=4,
+).map(tuple)
+
+_names = st.lists(
+    st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,63}", fullmatch=True), max_size=3, unique=True
+)
+_MANY = [f"option {number}" for number in range(120)]
+_bounds = st.none() | st.integers(-5, 3_000)
+
+
+@st.composite
+def _field(draw: st.DrawFn, name: str) -> InputField:
+    kind = draw(st.sampled_from(InputType))
+    options = tuple(draw(st.lists(text, max_size=3, unique=True) | st.just(_MANY)))
+    default: str | float | bool | None
+    match kind:
+        case InputType.TEXT:
+            default = draw(st.none() | text)
+        case InputType.NUMBER:
+            default = draw(st.none() | st.integers(-(2**53), 2**53) | st.floats(-1e300, 1e300))
+        case InputType.BOOLEAN:
+            default = draw(st.none() | st.booleans())
+        case InputType.CHOICE:
+            default = draw(st.none() | st.sampled_from(options)) if options else None
+        case InputType.DATE:
+            default = draw(st.none() | st.dates().map(lambda day: day.isoformat()))
+    return InputField(
+        name=name,
+        type=kind,
+        description=draw(text),
+        required=draw(st.booleans()),
+        default=default,
+        minimum=draw(_bounds),
+        maximum=draw(_bounds),
+        options=options,
+    )
+
+
+@st.composite
+def _policy(draw: st.DrawFn) -> Policy:
+    return Policy(
+        quorum=draw(st.integers(1, 3)),
+        reject_quorum=draw(st.integers(1, 3)),
+        approve_reason=draw(st.sampled_from(ReasonRule)),
+        reject_reason=draw(st.sampled_from(ReasonRule)),
+        inputs=tuple(draw(_field(name)) for name in draw(_names)),
+    )
+
+
+@st.composite
+def view(draw: st.DrawFn) -> CheckpointView:
+    """A checkpoint in any state in which everything others can write is hostile."""
+    made = draw(
+        st.sampled_from(
+            [
+                views.waiting(),
+                views.approved(),
+                views.rejected(),
+                views.expired(),
+                views.forced(),
+                views.cancelled(),
+            ]
+        )
+    )
+    request = replace(
+        made.checkpoint,
+        prompt=draw(text),
+        facts=draw(_facts),
+        tenant=draw(text),
+        dag_name=draw(text),
+        task_id=TaskId(draw(text)),
+        policy=draw(_policy()),
+    )
+    person = replace(views.ANA, name=draw(text))
+    count = draw(st.sampled_from([0, 1, 2, 30]))
+    said = views.voice(
+        person, draw(st.sampled_from(Choice)), draw(text), inputs=draw(st.just({}) | _given)
+    )
+    run = views.run(
+        draw(st.sampled_from(RunState)),
+        draw(st.none() | st.sampled_from(RunCause)),
+        dag_name=draw(text),
+        because=draw(st.none() | text),
+    )
+    return replace(
+        made,
+        checkpoint=request,
+        voices=(said,) * count,
+        requester=replace(views.EVE, name=draw(text)),
+        requested_as=draw(text),
+        channel=draw(st.none() | text),
+        run=run,
+    )
+
+
+_given = st.dictionaries(text, text | st.integers() | st.booleans(), max_size=5)
