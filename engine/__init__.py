@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         StoreUnavailable,
     )
     from engine.heartbeat import Heartbeat
+    from engine.liveness import holder_name
     from engine.model import (
         Caller,
         Candidate,
@@ -91,6 +92,7 @@ if TYPE_CHECKING:
     from engine.queries import (
         CheckpointView,
         Page,
+        PendingSummary,
         PersonView,
         RunView,
         Voice,
@@ -103,10 +105,15 @@ if TYPE_CHECKING:
         listed_runs,
         mine_page,
         pending_page,
+        pending_summary,
         roles,
         run_view,
         troubled_deliveries,
     )
+    from engine.report import Broken, Verified
+    from engine.report import export as export_trail
+    from engine.report import verify as verify_trail
+    from engine.runner import RunnerSettings
     from engine.store.changes import Changes
     from engine.store.checkpoints import Cursor
     from engine.store.locks import FileLock
@@ -119,9 +126,19 @@ if TYPE_CHECKING:
         drop_claims,
     )
     from engine.store.people import GrantRecord, active_grants, get_meta, set_meta
+    from engine.store.processes import live_worker
     from engine.store.runs import Run, TaskRecord
     from engine.store.writer import Store, Tx
     from engine.submission import submit
+    from engine.tasks.check import check_dag
+    from engine.upkeep import (
+        SchemaVersion,
+        database_file,
+        schema_version,
+        shown_url,
+        upgrade_database,
+    )
+    from engine.worker import drive_here, work
 
 _HOME = {
     "Clock": ("engine.clock", "Clock"),
@@ -249,12 +266,30 @@ _HOME = {
     "record_posted": ("engine.outbox", "record_posted"),
     "record_shown": ("engine.outbox", "record_shown"),
     "Heartbeat": ("engine.heartbeat", "Heartbeat"),
+    "holder_name": ("engine.liveness", "holder_name"),
+    "RunnerSettings": ("engine.runner", "RunnerSettings"),
+    "live_worker": ("engine.store.processes", "live_worker"),
+    "check_dag": ("engine.tasks.check", "check_dag"),
+    "drive_here": ("engine.worker", "drive_here"),
+    "work": ("engine.worker", "work"),
+    "PendingSummary": ("engine.queries", "PendingSummary"),
+    "pending_summary": ("engine.queries", "pending_summary"),
+    "Broken": ("engine.report", "Broken"),
+    "Verified": ("engine.report", "Verified"),
+    "export_trail": ("engine.report", "export"),
+    "verify_trail": ("engine.report", "verify"),
+    "SchemaVersion": ("engine.upkeep", "SchemaVersion"),
+    "database_file": ("engine.upkeep", "database_file"),
+    "schema_version": ("engine.upkeep", "schema_version"),
+    "shown_url": ("engine.upkeep", "shown_url"),
+    "upgrade_database": ("engine.upkeep", "upgrade_database"),
 }
 
 __all__ = [
     "REASON_LIMIT",
     "Accepted",
     "Answer",
+    "Broken",
     "Caller",
     "Candidate",
     "Cause",
@@ -300,6 +335,7 @@ __all__ = [
     "Outbox",
     "Outcome",
     "Page",
+    "PendingSummary",
     "PersonId",
     "PersonView",
     "Policy",
@@ -321,8 +357,10 @@ __all__ = [
     "RunNotFound",
     "RunState",
     "RunView",
+    "RunnerSettings",
     "SchemaTooNew",
     "SchemaTooOld",
+    "SchemaVersion",
     "Settled",
     "Shell",
     "Show",
@@ -341,42 +379,55 @@ __all__ = [
     "TaskRecord",
     "TaskState",
     "Tx",
+    "Verified",
     "Voice",
     "Wanted",
     "active_grants",
     "admit",
     "adopt",
     "approver_groups",
+    "check_dag",
     "checkpoint_view",
     "dag_digest",
+    "database_file",
     "decide",
     "deliveries_of",
+    "drive_here",
     "drop_claims",
     "earlier_voters",
     "expire_due",
     "expire_now",
+    "export_trail",
     "get_meta",
     "grant",
     "granted_groups",
+    "holder_name",
     "listed_checkpoints",
     "listed_runs",
+    "live_worker",
     "load_dag",
     "mine_page",
     "note_unknown",
     "note_unverified",
     "parse_dag",
     "pending_page",
+    "pending_summary",
     "record_held",
     "record_posted",
     "record_shown",
     "revoke",
     "roles",
     "run_view",
+    "schema_version",
     "set_meta",
+    "shown_url",
     "submit",
     "sweep_expiry",
     "sync_file",
     "troubled_deliveries",
+    "upgrade_database",
+    "verify_trail",
+    "work",
 ]
 
 

@@ -50,7 +50,7 @@ def known(
     tx: Tx, caller: Caller, person_id: PersonId, tenant: str, local: LocalMode | None = None
 ) -> Candidate:
     """As `resolve`, for a person whose id is known; writes nothing."""
-    accounts = people.identities_of(tx, person_id)
+    accounts = (caller.identity, *people.identities_of(tx, person_id))
     return Candidate(
         person_id=person_id,
         caller=caller,

@@ -166,9 +166,8 @@ def mine_page(tx: Tx, caller: Caller, *, limit: int, after: Cursor | None = None
 
     A page may hold fewer than `limit` and still lead on: one looks at so many rows only.
     """
-    person_id = people.person_of(tx, caller.identity)
-    if person_id is None:
-        return Page((), None, tx.now)
+    # Whoever was never seen before has asked for nothing and decided nothing yet.
+    person_id = people.person_of(tx, caller.identity) or PersonId("")
     allowed = [t for t, held in roles_of(tx, caller).items() if held.role >= Role.OPERATOR]
     scanned = checkpoints.pending(tx, now=tx.now, limit=_SCAN, tenants=allowed, after=after)
     found = [c for c in scanned if _waits_for(tx, c, caller, person_id)]

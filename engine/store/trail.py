@@ -123,14 +123,12 @@ def entries(
 ) -> Iterator[Entry]:
     """The trail in order, read in pages so that memory stays flat."""
     wanted = [
-        condition
-        for value, condition in (
-            (checkpoint_id, _audit.c.checkpoint_id == checkpoint_id),
-            (run_id, _audit.c.run_id == run_id),
-            (since, _audit.c.at >= since),
-        )
+        column == value
+        for column, value in ((_audit.c.checkpoint_id, checkpoint_id), (_audit.c.run_id, run_id))
         if value is not None
     ]
+    if since is not None:
+        wanted.append(_audit.c.at >= since)
     after = 0
     while page := _page(tx, after, wanted):
         yield from page

@@ -87,7 +87,10 @@ class Store:
             if self._is_closed:
                 raise StoreUnavailable("the database was closed")
             self._jobs.put(_Job(work, done))
-        return await asyncio.shield(asyncio.wrap_future(done))
+        answer = asyncio.wrap_future(done)
+        # Whoever is cancelled meanwhile asks no more: an error is not news to anybody then.
+        answer.add_done_callback(lambda settled: settled.cancelled() or settled.exception())
+        return await asyncio.shield(answer)
 
     async def read(self, work: Callable[[Tx], T]) -> T:
         """Run `work` on a consistent snapshot that cannot write."""

@@ -1,0 +1,124 @@
+"""What auditors ask of the trail: does it hold, and what does it say. Reads only."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from engine import chain
+from engine.chain import Broken
+from engine.store import trail
+from engine.store.writer import Tx
+
+__all__ = ["Broken", "Verified", "export", "verify"]
+
+_COLUMNS = ("run_id", "checkpoint_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The whole chain holds: how many rows it has, and the hash it ends with."""
+
+    rows: int
+    head: str
+
+
+def verify(tx: Tx) -> Verified | Broken:
+    """Follow the chain from its first row to its recorded end; says the first bad row.
+
+    Beyond the chain itself it holds the searchable copies of ids to the facts
+    they were copied from, and the last row to the recorded end: rows cut off at the
+    end leave a chain that is sound in itself.
+    """
+    rows, last = 0, chain.GENESIS
+    try:
+        for entry in trail.entries(tx):
+            broken = _check(entry, rows + 1, last)
+            if broken is not None:
+                return broken
+            rows, last = rows + 1, entry.link.hash
+    except (ValueError, TypeError, AttributeError) as error:
+        # An edited column may not even be readable; rows come in pages, so this is the least.
+        return Broken(rows + 1, f"or a row soon after it cannot be read ({error})")
+    return _check_end(rows, last, *trail.head(tx))
+
+
+def _check(entry: trail.Entry, expected: int, last: str) -> Broken | None:
+    seq = entry.link.seq
+    followed = chain.follow([entry.link], {seq: entry.parts}, last)
+    if isinstance(followed, Broken):
+        return followed
+    if seq != expected:
+        return Broken(seq, f"is numbered {seq}, expected {expected}")
+    facts = _content(entry, chain.FACTS)
+    for column, held in zip(_COLUMNS, (entry.run_id, entry.checkpoint_id), strict=True):
+        if held != facts.get(column):
+            return Broken(seq, f"is filed under another {column} than its facts say")
+    return None
+
+
+def _check_end(rows: int, last: str, head_seq: int, head_hash: str) -> Verified | Broken:
+    if rows < head_seq:
+        return Broken(rows + 1, f"is missing: the trail ends at {rows}, recorded are {head_seq}")
+    if rows > head_seq:
+        return Broken(head_seq + 1, f"was added behind the recorded end ({head_seq})")
+    if last != head_hash:
+        return Broken(rows, "is not the end that was recorded")
+    return Verified(rows, last)
+
+
+def export(
+    tx: Tx,
+    *,
+    checkpoint_id: str | None = None,
+    run_id: str | None = None,
+    since: datetime | None = None,
+) -> Iterator[dict[str, Any]]:
+    """The trail as JSON objects, in order, read in pages.
+
+    `personal` is absent where nothing personal was said or where it was erased;
+    `erased` tells the two apart. Everything needed to check the chain without the
+    database is in it: salts are exported with the content they commit to.
+    """
+    for entry in trail.entries(tx, checkpoint_id=checkpoint_id, run_id=run_id, since=since):
+        yield _line(entry)
+
+
+def _line(entry: trail.Entry) -> dict[str, Any]:
+    link = entry.link
+    line: dict[str, Any] = {
+        "seq": link.seq,
+        "timestamp": link.at,
+        "event": link.event,
+        "run_id": entry.run_id,
+        "checkpoint_id": entry.checkpoint_id,
+        "facts": _content(entry, chain.FACTS),
+    }
+    held = {part.name for part in entry.parts}
+    if chain.PERSONAL in held:
+        line["personal"] = _content(entry, chain.PERSONAL)
+    elif chain.PERSONAL in link.commitments:
+        line["erased"] = True
+    return line | {
+        "commitments": dict(link.commitments),
+        "salts": {part.name: part.salt for part in entry.parts},
+        "prev": link.prev,
+        "hash": link.hash,
+    }
+
+
+def _content(entry: trail.Entry, name: str) -> dict[str, Any]:
+    for part in entry.parts:
+        if part.name == name:
+            return _object(part.body)
+    return {}
+
+
+def _object(body: str) -> dict[str, Any]:
+    """Stored content; one damaged row must not keep the others from being exported."""
+    try:
+        content = json.loads(body)
+    except ValueError:
+        content = None
+    return content if isinstance(content, dict) else {"unreadable": body}

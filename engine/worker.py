@@ -1,0 +1,172 @@
+"""Finding runs to drive on this host, and driving many at once."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+
+from engine.errors import LeaseLost, RunNotFound, StoreError
+from engine.liveness import is_dead_holder, this_process
+from engine.model import RunId, RunState
+from engine.runner import Bell, RunnerSettings, drive
+from engine.store import processes, runs
+from engine.store.writer import Store, Tx
+
+_log = logging.getLogger(__name__)
+
+_MANY = 100  # runs looked at in one go
+
+
+async def work(store: Store, settings: RunnerSettings, stop: asyncio.Event) -> None:
+    """Drive the runs of this host until `stop` is set; then drain and return.
+
+    While it works, `engine.store.processes.live_worker` finds it.
+    """
+    await free_dead(store, settings.host)
+    await store.write(partial(_register, settings=settings))
+    worker = _Worker(store, settings, stop)
+    try:
+        await worker.run()
+    finally:
+        await worker.close()
+        with suppress(StoreError):
+            await store.write(partial(processes.forget, process_id=settings.holder))
+
+
+async def drive_here(store: Store, run_id: RunId, settings: RunnerSettings) -> RunState:
+    """Drive one run in this process until it ends or pauses, and return that state.
+
+    While somebody else drives it, wait for them, and go on should they die.
+    Raises `RunNotFound`.
+    """
+    bell = Bell(store.changes(), settings.sweep.total_seconds())
+    try:
+        while True:
+            await free_dead(store, settings.host)
+            state = await _state(store, run_id)
+            if state not in {RunState.QUEUED, RunState.RUNNING}:
+                return state
+            lease = await store.write(_acquiring(run_id, settings))
+            if lease is None:
+                await bell.wait(settings.heartbeat.total_seconds())
+                continue
+            try:
+                return await drive(store, lease, settings)
+            except LeaseLost:
+                _log.info("run %s is driven by somebody else now", run_id)
+    finally:
+        await bell.close()
+
+
+async def free_dead(store: Store, host: str) -> None:
+    """Let the runs of dead processes of this host be driven at once, before leases run out."""
+    holders = await store.read(partial(runs.holders, host=host))
+    for holder in holders:
+        if is_dead_holder(holder, host):
+            await store.write(partial(runs.free_leases_of, holder=holder))
+
+
+class _Worker:
+    """Claims runs and drives them. A drive that breaks is tried again when its lease is over."""
+
+    def __init__(self, store: Store, settings: RunnerSettings, stop: asyncio.Event) -> None:
+        self._store = store
+        self._settings = settings
+        self._stop = stop
+        self._bell = Bell(store.changes(), settings.sweep.total_seconds())
+        self._drives: dict[RunId, asyncio.Task[None]] = {}
+        self._background = [
+            asyncio.create_task(self._await_stop()),
+            asyncio.create_task(self._keep_seen()),
+        ]
+
+    async def run(self) -> None:
+        """Claim and drive until asked to stop, then let the drives drain."""
+        while not self._stop.is_set():
+            await self._survive(self._claim)
+            await self._bell.wait(self._settings.sweep.total_seconds())
+        await self._survive(self._say_gone)  # it claims nothing any more
+        if self._drives:
+            await asyncio.wait(self._drives.values())
+
+    async def close(self) -> None:
+        """End whatever still runs."""
+        ending = [*self._drives.values(), *self._background]
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+        await self._bell.close()
+
+    async def _claim(self) -> None:
+        await free_dead(self._store, self._settings.host)
+        room = self._settings.max_runs - len(self._drives)
+        if room <= 0:
+            return
+        waiting = await self._store.read(
+            partial(
+                runs.drivable,
+                host=self._settings.host,
+                now=self._store.clock.now(),
+                limit=_MANY,
+            )
+        )
+        for run_id in [run_id for run_id in waiting if run_id not in self._drives][:room]:
+            self._drives[run_id] = asyncio.create_task(self._drive(run_id))
+            self._drives[run_id].add_done_callback(partial(self._forget, run_id))
+
+    async def _drive(self, run_id: RunId) -> None:
+        try:
+            lease = await self._store.write(_acquiring(run_id, self._settings))
+            if lease is not None:
+                await drive(self._store, lease, self._settings, self._stop)
+        except LeaseLost:
+            _log.warning("run %s is driven by somebody else now", run_id)
+        except Exception:  # noqa: BLE001 (one run in trouble must not stop the others)
+            # The lease is kept on purpose: until it runs out nobody meets the same trouble.
+            _log.exception("driving run %s failed; it is tried again in a while", run_id)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.heartbeat.total_seconds()):
+                    await self._stop.wait()
+
+    def _forget(self, run_id: RunId, _done: asyncio.Task[None]) -> None:
+        del self._drives[run_id]
+        self._bell.ring()
+
+    async def _await_stop(self) -> None:
+        await self._stop.wait()
+        self._bell.ring()
+
+    async def _keep_seen(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.heartbeat.total_seconds())
+            await self._survive(self._say_seen)
+
+    async def _say_seen(self) -> None:
+        await self._store.write(partial(processes.seen, process_id=self._settings.holder))
+
+    async def _say_gone(self) -> None:
+        await self._store.write(partial(processes.forget, process_id=self._settings.holder))
+
+    async def _survive(self, attempt: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await attempt()
+        except StoreError as trouble:
+            _log.warning("%s; trying again", trouble)
+
+
+def _acquiring(run_id: RunId, settings: RunnerSettings) -> Callable[[Tx], runs.Lease | None]:
+    return partial(runs.acquire, run_id=run_id, holder=settings.holder, term=settings.lease_term)
+
+
+def _register(tx: Tx, settings: RunnerSettings) -> None:
+    pid, started = this_process()
+    processes.forget_dead(tx, settings.host)
+    processes.register(tx, settings.holder, processes.WORKER, settings.host, pid, started)
+
+
+async def _state(store: Store, run_id: RunId) -> RunState:
+    run = await store.read(partial(runs.load, run_id=run_id))
+    if run is None:
+        raise RunNotFound(run_id)
+    return run.state
