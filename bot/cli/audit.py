@@ -1,0 +1,72 @@
+"""`signoff audit`: whether the trail holds, and what it says."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from bot.cli.exits import Exit
+from bot.cli.options import JsonOption
+
+app = typer.Typer(help="The audit trail: verify, export.", no_args_is_help=True)
+
+
+class Format(StrEnum):
+    """How the trail is written out."""
+
+    JSONL = "jsonl"
+
+
+@app.command()
+def verify(*, as_json: JsonOption = False) -> None:
+    """Check the whole chain: any edit, removal, insertion or reordering is found."""
+    from bot.cli.output import emit, say, warn
+    from bot.cli.session import session
+    from engine import Broken, verify_trail
+
+    with session() as now:
+        found = now.read(verify_trail)
+        if isinstance(found, Broken):
+            if as_json:
+                emit({"holds": False, "seq": found.seq, "why": found.why})
+            warn(f"error: the trail is broken: row {found.seq} {found.why}")
+            raise typer.Exit(Exit.REFUSED)
+        if as_json:
+            emit({"holds": True, "rows": found.rows, "head": found.head})
+        else:
+            say(f"The trail holds: {found.rows} rows checked, head {found.head}")
+
+
+@app.command()
+def export(
+    *,
+    form: Annotated[Format, typer.Option("--format", help="One JSON object a line.")] = (
+        Format.JSONL
+    ),
+    checkpoint: Annotated[
+        str | None, typer.Option("--checkpoint", help="Only of this checkpoint.")
+    ] = None,
+    run: Annotated[str | None, typer.Option("--run", help="Only of this run.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", help="Only since then: 2026-01-31, 2026-01-31T14:00Z, 7d, 12h."),
+    ] = None,
+) -> None:
+    """Write the trail to stdout, oldest first."""
+    from bot.cli.output import emit_line, warn
+    from bot.cli.session import session
+    from bot.cli.since import moment_of
+    from engine import Tx, export_trail
+
+    del form  # there is one so far
+    with session() as now:
+        start = None if since is None else moment_of(since, now.moments.now)
+        if since is not None and start is None:
+            warn(f"error: --since {since!r} is neither a date, a time nor a span such as 7d")
+            raise typer.Exit(Exit.USAGE)
+
+        def write_out(tx: Tx) -> None:
+            for line in export_trail(tx, checkpoint_id=checkpoint, run_id=run, since=start):
+                emit_line(line)
+
+        now.read(write_out)

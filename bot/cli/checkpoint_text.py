@@ -1,0 +1,107 @@
+"""Checkpoints as a terminal shows them."""
+
+from collections.abc import Iterator, Sequence
+
+from bot import wording
+from bot.cli.output import Moments, details, say, table
+from engine import (
+    Checkpoint,
+    CheckpointView,
+    Choice,
+    Delivery,
+    DeliveryState,
+    InputField,
+    Policy,
+    ReasonRule,
+    Voice,
+)
+
+
+def list_table(found: Sequence[Checkpoint], moments: Moments, status: str, *, more: bool) -> None:
+    """Checkpoints as rows."""
+    table(
+        ("id", "status", "tenant", "what", "needs", "deadline", "prompt"),
+        [_row(checkpoint, moments) for checkpoint in found],
+        empty="No checkpoints." if status == "all" else f"No {status} checkpoints.",
+    )
+    if more:
+        say(f"(the first {len(found)}; --limit shows more)")
+
+
+def _row(checkpoint: Checkpoint, moments: Moments) -> tuple[str, ...]:
+    ended = checkpoint.ended_at
+    return (
+        checkpoint.id,
+        checkpoint.state.value,
+        checkpoint.tenant,
+        wording.subject(checkpoint),
+        checkpoint.policy.required_role.label,
+        moments.relative(checkpoint.expires_at) if ended is None else "-",
+        checkpoint.prompt,
+    )
+
+
+def show_view(view: CheckpointView, moments: Moments, deliveries: Sequence[Delivery] = ()) -> None:
+    """A checkpoint in full."""
+    say(wording.header(view))
+    votes = (("vote", _voice(voice, moments)) for voice in view.voices)
+    details([*_request(view, moments), *votes, *_told(view, deliveries)])
+
+
+def _request(view: CheckpointView, moments: Moments) -> Iterator[tuple[str, str]]:
+    checkpoint, policy = view.checkpoint, view.checkpoint.policy
+    yield "id", checkpoint.id
+    yield "asks", checkpoint.prompt
+    for fact in checkpoint.facts:
+        yield "fact", f"{fact.label}: {wording.MASK if fact.secret else fact.value}"
+    yield "run", f"{checkpoint.run_id} ({view.run.state.value}) in tenant {checkpoint.tenant}"
+    who = wording.name_of(view.requester)
+    yield "asked by", f"{who} ({view.requested_as}), {moments.both(checkpoint.created_at)}"
+    yield "needs", _needs(policy)
+    if policy.approvers:
+        yield "approvers", ", ".join(str(principal) for principal in policy.approvers)
+    for field in policy.inputs:
+        yield "input", _input(field)
+    if checkpoint.ended_at is None:
+        yield "deadline", moments.both(checkpoint.expires_at)
+    else:
+        yield "ended", wording.side_by_side(wording.ending(view))
+    yield "request", checkpoint.request_digest
+
+
+def _needs(policy: Policy) -> str:
+    parts = [f"{policy.required_role.label} or higher"]
+    if policy.quorum > 1 or policy.reject_quorum > 1:
+        parts.append(f"{policy.quorum} to approve, {policy.reject_quorum} to reject")
+    if not policy.self_approval:
+        parts.append("not the one who started the run")
+    parts += [
+        f"a reason to {choice}"
+        for choice in Choice
+        if policy.reason_rule(choice) is ReasonRule.REQUIRED
+    ]
+    return "; ".join(parts)
+
+
+def _input(field: InputField) -> str:
+    parts = [field.type.value, "required" if field.required else "optional"]
+    if field.options:
+        parts.append(f"one of {', '.join(field.options)}")
+    if field.default is not None:
+        parts.append(f"default {field.default}")
+    about = f": {field.description}" if field.description else ""
+    return f"{field.name} ({'; '.join(parts)}){about}"
+
+
+def _voice(voice: Voice, moments: Moments) -> str:
+    reason = f": “{voice.reason}”" if voice.reason else ""
+    when = moments.both(voice.decided_at)
+    return f"{wording.name_of(voice.person)} ({voice.identity}): {voice.choice}, {when}{reason}"
+
+
+def _told(view: CheckpointView, deliveries: Sequence[Delivery]) -> Iterator[tuple[str, str]]:
+    for posting in view.postings:
+        yield "card", f"{posting.surface} {posting.place or '(default channel)'}: {posting.state}"
+    for delivery in deliveries:
+        if delivery.error and delivery.state is not DeliveryState.DONE:
+            yield "trouble", f"{delivery.kind} {delivery.state}: {delivery.error}"

@@ -1,0 +1,143 @@
+"""`signoff checkpoints`: what waits for people, and deciding it from a terminal."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from bot.cli.exits import Exit
+from bot.cli.options import CheckpointArgument, JsonOption, LimitOption, ReasonOption, TenantOption
+from bot.cli.shell import KeyValueCommand
+
+app = typer.Typer(help="Checkpoints: list, show, approve, reject, expire.", no_args_is_help=True)
+
+
+class Status(StrEnum):
+    """Which checkpoints to list."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    ALL = "all"
+
+
+@app.command("list")
+def list_checkpoints(
+    *,
+    tenant: TenantOption = None,
+    dag: Annotated[str | None, typer.Option("--dag", help="Only of this DAG.")] = None,
+    status: Annotated[Status, typer.Option("--status", help="Where they stand.")] = Status.PENDING,
+    limit: LimitOption = 50,
+    as_json: JsonOption = False,
+) -> None:
+    """List checkpoints: pending ones by deadline, others newest first."""
+    from bot.cli.checkpoint_text import list_table
+    from bot.cli.json_views import checkpoint_json
+    from bot.cli.output import emit
+    from bot.cli.session import session
+    from engine import CheckpointState, listed_checkpoints, pending_page
+
+    with session() as now:
+        if status is Status.PENDING:
+            tenants = None if tenant is None else [tenant]
+            page = now.read(lambda tx: pending_page(tx, limit=limit, tenants=tenants, dag=dag))
+            found, more = list(page.items), page.after is not None
+        else:
+            state = None if status is Status.ALL else CheckpointState(status)
+            found = now.read(
+                lambda tx: listed_checkpoints(
+                    tx, limit=limit + 1, state=state, tenant=tenant, dag=dag
+                )
+            )
+            found, more = found[:limit], len(found) > limit
+        if as_json:
+            emit([checkpoint_json(checkpoint) for checkpoint in found])
+        else:
+            list_table(found, now.moments, status, more=more)
+
+
+@app.command()
+def show(checkpoint_id: CheckpointArgument, *, as_json: JsonOption = False) -> None:
+    """Show a checkpoint: the request, who may decide, the votes, its cards."""
+    from bot.cli.checkpoint_text import show_view
+    from bot.cli.json_views import delivery_json, view_json
+    from bot.cli.output import emit
+    from bot.cli.session import session
+    from engine import CheckpointNotFound, checkpoint_view, deliveries_of
+
+    with session() as now:
+        view = now.read(lambda tx: checkpoint_view(tx, checkpoint_id))
+        if view is None:
+            raise CheckpointNotFound(checkpoint_id)
+        deliveries = now.read(lambda tx: deliveries_of(tx, checkpoint_id))
+        if as_json:
+            told = [delivery_json(delivery, now.moments.now) for delivery in deliveries]
+            emit(view_json(view) | {"deliveries": told})
+        else:
+            show_view(view, now.moments, deliveries)
+
+
+@app.command(cls=KeyValueCommand)
+def approve(
+    checkpoint_id: CheckpointArgument,
+    *,
+    kv: Annotated[
+        list[str] | None,
+        typer.Option("--kv", metavar="KEY=VALUE", help="An input; may be repeated."),
+    ] = None,
+    reason: ReasonOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Approve a checkpoint as the OS user."""
+    from bot.cli.deciding import answer
+    from engine import Choice
+
+    answer(checkpoint_id, Choice.APPROVE, reason, _pairs(kv or []), as_json=as_json)
+
+
+@app.command()
+def reject(
+    checkpoint_id: CheckpointArgument, *, reason: ReasonOption = "", as_json: JsonOption = False
+) -> None:
+    """Reject a checkpoint as the OS user. Most checkpoints want a reason."""
+    from bot.cli.deciding import answer
+    from engine import Choice
+
+    answer(checkpoint_id, Choice.REJECT, reason, {}, as_json=as_json)
+
+
+@app.command()
+def expire(
+    checkpoint_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="The checkpoint: cp_…")
+    ] = None,
+    *,
+    due: Annotated[
+        bool, typer.Option("--due", help="Instead: end everything overdue, now.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """End a pending checkpoint before its deadline, or sweep what is overdue. Never approves."""
+    from bot.cli.deciding import expire_one, sweep
+
+    if due == (checkpoint_id is not None):
+        typer.echo("error: expected either a checkpoint id or --due", err=True)
+        raise typer.Exit(Exit.USAGE)
+    if checkpoint_id is None:
+        sweep(as_json=as_json)
+    else:
+        expire_one(checkpoint_id, as_json=as_json)
+
+
+def _pairs(given: list[str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in given:
+        key, separator, value = text.partition("=")
+        if not separator or not key or key in pairs:
+            why = "is given twice" if key in pairs else "is not KEY=VALUE"
+            typer.echo(f"error: --kv {text!r} {why}", err=True)
+            raise typer.Exit(Exit.USAGE)
+        pairs[key] = value
+    return pairs

@@ -1,0 +1,187 @@
+"""What `signoff doctor` looks at."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from bot.cli.output import Moments
+from bot.cli.session import this_host
+from bot.cli.slack_check import SlackSays, ask_slack
+from bot.config import Environment, Settings, load_settings
+from bot.config_file import did_you_mean
+from engine import (
+    DeliveryState,
+    InvalidSettings,
+    PendingSummary,
+    Role,
+    Store,
+    StoreError,
+    active_grants,
+    database_file,
+    live_worker,
+    pending_summary,
+    schema_version,
+    shown_url,
+    troubled_deliveries,
+)
+
+_LONG = timedelta(hours=48)
+# Set for or by tasks and tests; not settings.
+_OTHER_VARIABLES = {"SIGNOFF_INPUT", "SIGNOFF_OUTPUT"}
+
+
+class Status(StrEnum):
+    """How a check came out. Only `fail` means that something needed is wrong."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at: what was found, and what to do about it."""
+
+    name: str
+    status: Status
+    found: str
+    advice: str = ""
+
+
+def examine() -> list[Check]:
+    """Look at everything; what rests on something broken is left out."""
+    try:
+        settings = load_settings()
+    except InvalidSettings as error:
+        wrong = str(error).splitlines()
+        return [Check("settings", Status.FAIL, line, "correct it") for line in wrong]
+    return [
+        *_settings(settings),
+        *_tokens(settings),
+        *_database(settings),
+    ]
+
+
+def _settings(settings: Settings) -> Iterator[Check]:
+    path = settings.config_path
+    if settings.config_found:
+        yield Check("settings", Status.OK, str(path))
+    else:
+        advice = "`signoff init` writes one, or set SIGNOFF_CONFIG"
+        yield Check("settings", Status.WARN, f"there is no {path}", advice)
+    known = tuple(Environment.model_fields)
+    for name in sorted(os.environ):
+        if name.startswith("SIGNOFF_") and name not in {*known, *_OTHER_VARIABLES}:
+            advice = f"it is not read{did_you_mean(name, known)}"
+            yield Check("settings", Status.WARN, f"{name} is set", advice)
+    if Environment().SIGNOFF_LOCAL_MODE and settings.local is None:
+        found = "SIGNOFF_LOCAL_MODE does not count"
+        yield Check("settings", Status.WARN, found, "it is for SQLite alone: grant roles instead")
+
+
+def _tokens(settings: Settings) -> Iterator[Check]:
+    if settings.bot_token is None:
+        advice = "set SLACK_BOT_TOKEN (xoxb-…) of your Slack app; `signoff demo` needs none"
+        yield Check("SLACK_BOT_TOKEN", Status.FAIL, "missing", advice)
+    else:
+        yield _slack(ask_slack(settings.slack_api_url, settings.bot_token.get_secret_value()))
+    if settings.app_token is None and settings.signing_secret is None:
+        advice = (
+            "set SLACK_APP_TOKEN (xapp-…) for Socket Mode, or SLACK_SIGNING_SECRET for serve --http"
+        )
+        yield Check("SLACK_APP_TOKEN", Status.FAIL, "missing", advice)
+    else:
+        ways = {"Socket Mode": settings.app_token, "HTTP": settings.signing_secret}
+        named = " and ".join(way for way, secret in ways.items() if secret is not None)
+        yield Check("connection", Status.OK, f"ready for {named}")
+    if settings.channel is None:
+        advice = 'set SIGNOFF_CHANNEL, or [slack] channel = "#approvals" in signoff.toml'
+        found = "none: cards of DAGs without a channel cannot be posted"
+        yield Check("channel", Status.WARN, found, advice)
+    else:
+        yield Check("channel", Status.OK, settings.channel)
+
+
+def _slack(says: SlackSays) -> Check:
+    if says.error:
+        return Check("SLACK_BOT_TOKEN", Status.FAIL, says.error, says.advice)
+    if says.missing_scopes:
+        found = f"{says.who}, without the scopes {', '.join(says.missing_scopes)}"
+        advice = "add them to the Slack app (manifest.yml lists them) and install it again"
+        return Check("SLACK_BOT_TOKEN", Status.FAIL, found, advice)
+    return Check("SLACK_BOT_TOKEN", Status.OK, says.who)
+
+
+def _database(settings: Settings) -> Iterator[Check]:
+    try:
+        where = shown_url(settings.database_url)
+        path = database_file(settings.database_url)
+        if path is not None and not path.exists():
+            yield Check("database", Status.OK, f"{where} is not there yet; first use makes it")
+            yield from _roles(settings, [])
+            return
+        version = schema_version(settings.database_url)
+        store = Store.open(settings.database_url)
+    except StoreError as error:
+        yield Check("database", Status.FAIL, str(error), "until then nothing works")
+        return
+    try:
+        yield from _writable(store, f"{where}, schema {version.found}")
+        yield from _contents(settings, store)
+    finally:
+        store.close()
+
+
+def _writable(store: Store, described: str) -> Iterator[Check]:
+    try:
+        asyncio.run(store.write(lambda _tx: None))
+    except StoreError as error:
+        yield Check("database", Status.FAIL, str(error), "until then nothing can be decided")
+    else:
+        yield Check("database", Status.OK, f"{described}, writable")
+
+
+def _contents(settings: Settings, store: Store) -> Iterator[Check]:
+    grants = asyncio.run(store.read(active_grants))
+    yield from _roles(settings, [record.role for record in grants])
+    yield _worker(is_alive=asyncio.run(store.read(lambda tx: live_worker(tx, this_host()))))
+    yield from _deliveries(store)
+    yield _pending(asyncio.run(store.read(pending_summary)), Moments(store.clock.now()))
+
+
+def _roles(settings: Settings, held: list[Role]) -> Iterator[Check]:
+    wanted = [want.role for want in settings.wanted_grants]
+    local = [settings.local.role] if settings.local else []
+    deciding = sum(role >= Role.OPERATOR for role in [*(held or wanted), *local])
+    if deciding:
+        yield Check("roles", Status.OK, f"Operator or Admin is granted {deciding} times")
+    else:
+        advice = "`signoff init`, or `signoff roles grant os:$USER Admin --tenant local-dev`"
+        yield Check("roles", Status.FAIL, "nobody may run or approve anything", advice)
+
+
+def _worker(*, is_alive: bool) -> Check:
+    if is_alive:
+        return Check("worker", Status.OK, "runs on this machine")
+    advice = "`signoff serve` starts one; without it a run goes on only in `signoff run` itself"
+    return Check("worker", Status.WARN, "none on this machine", advice)
+
+
+def _deliveries(store: Store) -> Iterator[Check]:
+    for delivery in asyncio.run(store.read(troubled_deliveries)):
+        gave_up = delivery.state is DeliveryState.GIVEN_UP
+        found = f"{delivery.kind} of {delivery.checkpoint_id}: {delivery.error}"
+        advice = "given up; it is told again at the next change" if gave_up else "still trying"
+        yield Check("deliveries", Status.FAIL if gave_up else Status.WARN, found, advice)
+
+
+def _pending(summary: PendingSummary, moments: Moments) -> Check:
+    if summary.oldest is None:
+        return Check("pending", Status.OK, "nothing waits for people")
+    found = f"{summary.count}, the oldest asked {moments.both(summary.oldest)}"
+    if moments.now - summary.oldest > _LONG:
+        return Check("pending", Status.WARN, found, "`signoff checkpoints list` shows them")
+    return Check("pending", Status.OK, found)

@@ -1,0 +1,144 @@
+"""Approving, rejecting and expiring as the OS user."""
+
+import asyncio
+from collections.abc import Mapping
+
+import typer
+
+from bot import wording
+from bot.cli.checkpoint_text import show_view
+from bot.cli.exits import Exit
+from bot.cli.json_views import checkpoint_json, finding_json
+from bot.cli.output import emit, say, warn
+from bot.cli.session import Session, os_account, session
+from bot.refusals import refusal
+from engine import (
+    Accepted,
+    Answer,
+    Caller,
+    Checkpoint,
+    CheckpointNotFound,
+    CheckpointView,
+    Choice,
+    Decided,
+    Missing,
+    Refused,
+    Ruling,
+    Settled,
+    checkpoint_view,
+    decide,
+    earlier_voters,
+    expire_now,
+    note_unknown,
+    sweep_expiry,
+)
+
+
+def answer(
+    checkpoint_id: str, choice: Choice, reason: str, inputs: Mapping[str, str], *, as_json: bool
+) -> None:
+    """Show the request, then record this answer to exactly what was shown."""
+    with session(with_roles=True) as now:
+        view = _wanted(now, checkpoint_id)
+        if not as_json:
+            show_view(view, now.moments)
+        given = Answer(
+            choice=choice,
+            reason=reason,
+            inputs=inputs,
+            request_digest=view.checkpoint.request_digest,
+        )
+        voters, unchecked = _voters(now, view, choice)
+        decided = now.write(
+            lambda tx: decide(tx, checkpoint_id, now.caller, given, voters, now.settings.local)
+        )
+        if isinstance(decided, Missing):
+            raise CheckpointNotFound(checkpoint_id)
+        _report(now, decided, unchecked, as_json=as_json)
+
+
+def _wanted(now: Session, checkpoint_id: str) -> CheckpointView:
+    view = now.read(lambda tx: checkpoint_view(tx, checkpoint_id))
+    if view is None:
+        now.write(lambda tx: note_unknown(tx, now.caller, f"checkpoint {checkpoint_id}"))
+        raise CheckpointNotFound(checkpoint_id)
+    return view
+
+
+def _voters(now: Session, view: CheckpointView, choice: Choice) -> tuple[list[Caller], int]:
+    """Earlier voters who could be looked up again, and how many of this choice could not."""
+    identities = now.read(lambda tx: earlier_voters(tx, view.checkpoint.id))
+    found = {identity: os_account(identity) for identity in identities}
+    unchecked = sum(
+        1
+        for voice in view.voices
+        if voice.choice is choice
+        and found.get(voice.identity) is None
+        and voice.identity != now.caller.identity
+    )
+    return [caller for caller in found.values() if caller is not None], unchecked
+
+
+def _report(now: Session, decided: Decided, unchecked: int, *, as_json: bool) -> None:
+    view = _wanted(now, decided.checkpoint.id)
+    ruling = decided.ruling
+    if as_json:
+        emit(_ruling_json(decided.checkpoint, ruling, unchecked))
+    match ruling:
+        case Refused():
+            warn(str(refusal(ruling, view)))
+            raise typer.Exit(Exit.REFUSED)
+        case Accepted(have=have, needed=needed):
+            if not as_json:
+                say(f"Recorded: {have} of {needed}. It waits for more people.")
+            if unchecked:
+                warn(
+                    f"{unchecked} earlier of the same kind did not count here: votes made in Slack "
+                    "or on another machine cannot be checked again from this terminal. They count "
+                    "as soon as somebody answers there."
+                )
+        case Settled():
+            if not as_json:
+                say(f"{wording.header(view)}. {wording.consequence(view)}")
+
+
+def _ruling_json(checkpoint: Checkpoint, ruling: Ruling, unchecked: int) -> dict[str, object]:
+    said: dict[str, object] = {"ruling": type(ruling).__name__.lower()}
+    match ruling:
+        case Refused():
+            said["reasons"] = [finding_json(finding) for finding in ruling.reasons]
+            said["field_errors"] = dict(ruling.field_errors)
+        case Accepted(have=have, needed=needed):
+            said |= {"have": have, "needed": needed, "not_checked": unchecked}
+        case Settled(counted=counted):
+            said["counted"] = list(counted)
+    return said | {"checkpoint": checkpoint_json(checkpoint)}
+
+
+def expire_one(checkpoint_id: str, *, as_json: bool) -> None:
+    """End one pending checkpoint before its deadline."""
+    with session(with_roles=True) as now:
+        ended = now.write(lambda tx: expire_now(tx, checkpoint_id, now.caller, now.settings.local))
+        match ended:
+            case Missing():
+                raise CheckpointNotFound(checkpoint_id)
+            case Decided(ruling=Refused() as refused):
+                if as_json:
+                    emit(_ruling_json(ended.checkpoint, refused, 0))
+                warn(str(refusal(refused, _wanted(now, checkpoint_id))))
+                raise typer.Exit(Exit.REFUSED)
+            case Checkpoint() if as_json:
+                emit(checkpoint_json(ended))
+            case _:
+                view = _wanted(now, checkpoint_id)
+                say(f"{wording.header(view)}. {wording.consequence(view)}")
+
+
+def sweep(*, as_json: bool) -> None:
+    """End everything whose deadline has passed."""
+    with session() as now:
+        ended = asyncio.run(sweep_expiry(now.store))
+        if as_json:
+            emit({"expired": ended})
+        else:
+            say(f"Expired {ended} overdue {'checkpoint' if ended == 1 else 'checkpoints'}.")

@@ -1,0 +1,110 @@
+"""Following a run from a terminal, and driving it where no worker does."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import platformdirs
+
+from bot.cli.session import this_host
+from bot.config import Settings
+from engine import (
+    RunId,
+    RunnerSettings,
+    RunNotFound,
+    RunState,
+    RunView,
+    Store,
+    Tx,
+    database_file,
+    drive_here,
+    holder_name,
+    live_worker,
+    run_view,
+    sweep_expiry,
+)
+
+_LOOK_AGAIN_S = 1.0  # a change wakes us at once; this is for deadlines and workers that die
+
+Report = Callable[[RunView], None]
+
+
+def runner_settings(settings: Settings) -> RunnerSettings:
+    """Where this machine's runs leave their logs, and under whose name they are driven."""
+    host = this_host()
+    base = database_file(settings.database_url)
+    if base is None:
+        base = platformdirs.user_data_path("signoff", appauthor=False) / "signoff"
+    return RunnerSettings(
+        host=host,
+        holder=holder_name(host),
+        logs_dir=_beside(base, "logs"),
+        scratch_dir=_beside(base, "scratch"),
+    )
+
+
+def _beside(base: Path, kind: str) -> Path:
+    return base.with_name(f"{base.name}.{kind}")
+
+
+async def follow(
+    store: Store, settings: Settings, run_id: str, report: Report, *, through_pauses: bool
+) -> RunView:
+    """Watch a run until it ends or, unless `through_pauses`, waits for people.
+
+    Where no worker runs on the run's host, which must be this one, it is driven here.
+    Raises `RunNotFound`.
+    """
+    runner = runner_settings(settings)
+    changes = store.changes()
+    drive: asyncio.Task[RunState] | None = None
+    try:
+        while True:
+            view = await _view(store, run_id)
+            report(view)
+            if view.run.has_ended or (_is_paused(view) and not through_pauses):
+                return view
+            if drive is not None and drive.done():
+                drive.result()
+                drive = None
+            if drive is None and await _wants_driver(store, view):
+                drive = asyncio.create_task(drive_here(store, RunId(run_id), runner))
+            if _is_paused(view):
+                await sweep_expiry(store)  # perhaps no bot runs to keep the deadline
+            await changes.wait(_LOOK_AGAIN_S)
+    finally:
+        await _end(drive)
+        await changes.close()
+
+
+def _is_paused(view: RunView) -> bool:
+    return view.run.state is RunState.PAUSED
+
+
+async def _view(store: Store, run_id: str) -> RunView:
+    view = await store.read(partial(run_view, run_id=run_id))
+    if view is None:
+        raise RunNotFound(run_id)
+    return view
+
+
+async def _wants_driver(store: Store, view: RunView) -> bool:
+    drivable = view.run.state in (RunState.QUEUED, RunState.RUNNING)
+    if not drivable or view.run.host != this_host():
+        return False
+    return not await store.read(worker_is_here)
+
+
+def worker_is_here(tx: Tx) -> bool:
+    """Whether a worker runs on this machine now."""
+    return live_worker(tx, this_host())
+
+
+async def _end(drive: "asyncio.Task[RunState] | None") -> None:
+    if drive is None:
+        return
+    drive.cancel()
+    with suppress(asyncio.CancelledError):
+        await drive

@@ -1,0 +1,60 @@
+"""The whole command line, put together."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from bot.cli import audit, checkpoints, db, demo, doctor, init, roles, runs, serve
+from bot.cli.exits import EPILOG
+from bot.cli.shell import SignoffGroup
+
+app = typer.Typer(
+    name="signoff",
+    cls=SignoffGroup,
+    help="Slack approvals for paused DAGs.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"signoff {version('signoff')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Say which version."),
+    ] = False,
+) -> None:
+    """Slack approvals for paused DAGs."""
+    del version
+
+
+init.register(app)
+doctor.register(app)
+runs.register(app)
+app.add_typer(checkpoints.app, name="checkpoints")
+app.add_typer(roles.app, name="roles")
+app.add_typer(audit.app, name="audit")
+app.add_typer(db.app, name="db")
+serve.register(app)
+demo.register(app)
+
+
+def main() -> None:
+    """Run the command line: the entry point of `signoff`."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # an old terminal must not end a command
+    app()

@@ -1,0 +1,133 @@
+"""Starting a run and following it."""
+
+import asyncio
+from functools import partial
+from pathlib import Path
+
+import typer
+
+from bot.cli.driving import Report, follow, worker_is_here
+from bot.cli.exits import Exit
+from bot.cli.json_views import run_json, run_view_json
+from bot.cli.output import emit, say, warn
+from bot.cli.run_text import Progress, show_end, show_pause, show_plan
+from bot.cli.session import Session, session, this_host
+from bot.config import load_settings
+from bot.refusals import role_refusal
+from engine import (
+    CheckpointState,
+    Dag,
+    Refused,
+    RunCause,
+    RunId,
+    RunNotFound,
+    RunState,
+    RunView,
+    check_dag,
+    load_dag,
+    run_view,
+    submit,
+    sweep_expiry,
+)
+
+_INTERRUPTED = 130  # as shells report Ctrl-C
+
+
+def start(file: Path, *, detach: bool, wait: bool, dry_run: bool, as_json: bool) -> None:
+    """Load, check and submit a DAG; then follow its run."""
+    dag = load_dag(file, load_settings().defaults)
+    asyncio.run(check_dag(dag, str(file)))
+    if dry_run:
+        show_plan(dag, as_json=as_json)
+        return
+    with session(with_roles=True) as now:
+        run_id = _submit(now, dag)
+        if detach:
+            _leave(now, run_id, as_json=as_json)
+        else:
+            if not as_json:
+                say(f"{run_id} of {dag.name}")
+            _follow(now, run_id, wait=wait, as_json=as_json)
+
+
+def _submit(now: Session, dag: Dag) -> RunId:
+    made = now.write(lambda tx: submit(tx, dag, now.caller, this_host(), now.settings.local))
+    if isinstance(made, Refused):
+        warn(str(role_refusal(made, dag.tenant)))
+        raise typer.Exit(Exit.REFUSED)
+    return made
+
+
+def _leave(now: Session, run_id: RunId, *, as_json: bool) -> None:
+    view = _view(now, run_id)
+    if as_json:
+        emit(run_json(view.run))
+    else:
+        say(run_id)
+    if not now.read(worker_is_here):
+        warn(
+            "note: no worker runs on this machine, so it stays queued: start `signoff serve` or "
+            f"`signoff worker`, or drive it with `signoff resume {run_id}`"
+        )
+
+
+def go_on(run_id: str, *, wait: bool, as_json: bool) -> None:
+    """Follow a run that is there already."""
+    with session(with_roles=True) as now:
+        asyncio.run(sweep_expiry(now.store))
+        view = _view(now, run_id)
+        waiting = [c for c in view.checkpoints if c.state is CheckpointState.PENDING]
+        if view.run.state is RunState.PAUSED and waiting and not wait:
+            for checkpoint in waiting:
+                role = checkpoint.policy.required_role.label
+                warn(f"error: not approved: {checkpoint.id} waits for {role}")
+            raise typer.Exit(Exit.REFUSED)
+        _follow(now, run_id, wait=wait, as_json=as_json)
+
+
+def _view(now: Session, run_id: str) -> RunView:
+    view = now.read(partial(run_view, run_id=run_id))
+    if view is None:
+        raise RunNotFound(run_id)
+    return view
+
+
+def _follow(now: Session, run_id: str, *, wait: bool, as_json: bool) -> None:
+    progress: Report = (lambda _view: None) if as_json else Progress(told_pauses=wait).report
+    try:
+        view = asyncio.run(follow(now.store, now.settings, run_id, progress, through_pauses=wait))
+    except KeyboardInterrupt:
+        _say_interrupted(now, run_id)
+        raise typer.Exit(_INTERRUPTED) from None
+    has_worker = now.read(worker_is_here)
+    if as_json:
+        emit(run_view_json(view))
+    elif view.run.has_ended:
+        show_end(view)
+    else:
+        show_pause(view, now.moments, has_worker=has_worker)
+    if code := exit_of_run(view):
+        raise typer.Exit(code)
+
+
+def _say_interrupted(now: Session, run_id: str) -> None:
+    if now.read(worker_is_here):
+        warn(f"{run_id} goes on without you; `signoff resume {run_id}` watches it again")
+    else:
+        warn(
+            f"{run_id} stands still now, and tasks that were running were interrupted; "
+            f"`signoff resume {run_id}` goes on with it"
+        )
+
+
+def exit_of_run(view: RunView) -> Exit:
+    """The exit code that tells a script how a run stands."""
+    match view.run.state:
+        case RunState.SUCCEEDED:
+            return Exit.OK
+        case RunState.PAUSED:
+            return Exit.PAUSED
+        case RunState.FAILED if view.run.cause in (RunCause.REJECTED, RunCause.EXPIRED):
+            return Exit.NOT_APPROVED
+        case _:
+            return Exit.REFUSED

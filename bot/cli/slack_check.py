@@ -1,0 +1,72 @@
+"""Asking Slack whether a token works. Only for `signoff doctor`: the bot has its own client."""
+
+import http.client
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_TIMEOUT_S = 3
+_MOST_BYTES = 100_000
+
+# As in manifest.yml; a test holds the two equal.
+SCOPES = frozenset(
+    {
+        "commands",
+        "chat:write",
+        "users:read",
+        "users:read.email",
+        "usergroups:read",
+        "channels:read",
+        "groups:read",
+        "metadata.message:read",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SlackSays:
+    """Who the token is, or what is wrong with it."""
+
+    who: str = ""
+    missing_scopes: tuple[str, ...] = ()
+    error: str = ""
+    advice: str = ""
+
+
+def ask_slack(api_url: str, token: str) -> SlackSays:
+    """Call `auth.test`; waits 3 seconds at most."""
+    request = urllib.request.Request(  # noqa: S310 (the settings accept http and https only)
+        f"{api_url}auth.test",
+        data=b"",
+        headers={"Authorization": f"Bearer {token}"},
+        method="POST",
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as reply:  # noqa: S310
+            return _understand(json.loads(reply.read(_MOST_BYTES)), reply.headers)
+    except urllib.error.HTTPError as error:
+        return _unreachable(api_url, f"HTTP {error.code}")
+    except urllib.error.URLError as error:
+        return _unreachable(api_url, str(error.reason))
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return _unreachable(api_url, str(error) or type(error).__name__)
+
+
+def _unreachable(api_url: str, why: str) -> SlackSays:
+    return SlackSays(
+        error=f"{api_url} cannot be asked ({why})",
+        advice="check the network, a proxy (HTTPS_PROXY) and SLACK_API_URL",
+    )
+
+
+def _understand(answer: Any, headers: Mapping[str, str]) -> SlackSays:
+    if not isinstance(answer, dict) or not answer.get("ok"):
+        code = answer.get("error") if isinstance(answer, dict) else "an unreadable answer"
+        advice = "copy the Bot User OAuth Token of your app again (OAuth & Permissions)"
+        return SlackSays(error=f"Slack refuses it: {code}", advice=advice)
+    granted = {scope.strip() for scope in headers.get("x-oauth-scopes", "").split(",")} - {""}
+    missing = tuple(sorted(SCOPES - granted)) if granted else ()
+    return SlackSays(f"{answer.get('user')} in {answer.get('team')}", missing)

@@ -1,0 +1,209 @@
+"""The configuration: environment and `signoff.toml` in, frozen `Settings` out."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+import platformdirs
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bot.config_file import ConfigFile, is_channel, read_config_file
+from engine import Defaults, InvalidSettings, LocalMode, Role, Wanted
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+_LONGEST_H = 365 * 24
+_URL = re.compile(r"https?://[^\s/]+(/\S*)?")
+
+
+def default_database_url() -> str:
+    """An SQLite file in the user's own data folder."""
+    folder = platformdirs.user_data_path("signoff", appauthor=False)
+    return f"sqlite:///{folder / 'signoff.sqlite'}"
+
+
+def _role(text: object) -> object:
+    role = Role.parse(text) if isinstance(text, str) else text
+    if role is None:
+        raise ValueError("no such role")
+    return role
+
+
+def _deciding(role: Role) -> Role:
+    if role is Role.VIEWER:
+        raise ValueError("Viewers decide nothing")
+    return role
+
+
+def _starts(*prefixes: str) -> AfterValidator:
+    def check(secret: SecretStr) -> SecretStr:
+        if not secret.get_secret_value().startswith(prefixes):
+            raise ValueError("another kind of token")
+        return secret
+
+    return AfterValidator(check)
+
+
+def _upper(text: object) -> object:
+    return text.upper() if isinstance(text, str) else text
+
+
+def _web_address(text: str) -> str:
+    if not _URL.fullmatch(text):
+        raise ValueError("not a web address")
+    return text if text.endswith("/") else f"{text}/"
+
+
+def _channel(text: str) -> str:
+    if not is_channel(text):
+        raise ValueError("not a channel")
+    return text
+
+
+class Environment(BaseSettings):
+    """The variables, each under its own name. `description` says what is expected."""
+
+    model_config = SettingsConfigDict(
+        case_sensitive=True, env_ignore_empty=True, frozen=True, extra="ignore"
+    )
+
+    SIGNOFF_DATABASE_URL: str = Field(
+        default_factory=default_database_url, description="sqlite:///PATH or postgresql://…"
+    )
+    SIGNOFF_CONFIG: Path = Field(Path("signoff.toml"), description="a path")
+    SLACK_BOT_TOKEN: Annotated[SecretStr, _starts("xoxb-", "xoxe.xoxb-")] | None = Field(
+        None, description="a bot token (xoxb-…)"
+    )
+    SLACK_APP_TOKEN: Annotated[SecretStr, _starts("xapp-")] | None = Field(
+        None, description="an app-level token (xapp-…)"
+    )
+    SLACK_SIGNING_SECRET: SecretStr | None = Field(None, description="the signing secret")
+    SLACK_API_URL: Annotated[str, AfterValidator(_web_address)] = Field(
+        "https://slack.com/api/", description="a web address"
+    )
+    SIGNOFF_CHANNEL: Annotated[str, AfterValidator(_channel)] | None = Field(
+        None, description="a channel such as #approvals or C0123ABCD"
+    )
+    APPROVAL_EXPIRES_H: float = Field(
+        72, gt=0, le=_LONGEST_H, description=f"hours above 0, at most {_LONGEST_H}"
+    )
+    APPROVER_RBAC_ROLE: Annotated[Role, BeforeValidator(_role), AfterValidator(_deciding)] = Field(
+        Role.OPERATOR, description="Operator or Admin"
+    )
+    USER_RBAC_ROLE: Annotated[Role, BeforeValidator(_role)] = Field(
+        Role.VIEWER, description="Viewer, Operator or Admin"
+    )
+    SIGNOFF_LOCAL_MODE: bool = Field(False, description="true or false")
+    SCHED_TICK_MS: int = Field(
+        1000, ge=50, le=60_000, description="whole milliseconds from 50 to 60000"
+    )
+    SIGNOFF_LOG_LEVEL: Annotated[LogLevel, BeforeValidator(_upper)] = Field(
+        "INFO", description="DEBUG, INFO, WARNING or ERROR"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channels:
+    """Where a card goes when its DAG does not say."""
+
+    default: str | None = None
+    by_tenant: Mapping[str, str] = field(default_factory=dict)
+    by_dag: Mapping[tuple[str, str], str] = field(default_factory=dict)  # (tenant, DAG name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that is configured. Safe to print: secrets are masked."""
+
+    database_url: str = field(repr=False)  # may hold a password
+    config_path: Path  # absolute
+    config_found: bool  # without a file, grants it once gave are left alone
+    bot_token: SecretStr | None
+    app_token: SecretStr | None
+    signing_secret: SecretStr | None
+    slack_api_url: str  # ends with a slash
+    channels: Channels
+    approval_expires: timedelta
+    approver_role: Role
+    local: LocalMode | None
+    tick: timedelta
+    wanted_grants: tuple[Wanted, ...]
+    log_level: LogLevel
+
+    @property
+    def channel(self) -> str | None:
+        """The default channel."""
+        return self.channels.default
+
+    @property
+    def defaults(self) -> Defaults:
+        """What a checkpoint says when its DAG file does not say it."""
+        return Defaults(required_role=self.approver_role, expires_in=self.approval_expires)
+
+    def channel_for(self, tenant: str, dag: str, wanted: str | None) -> str | None:
+        """Where a card goes: the DAG file's word, then per DAG, per tenant, the default."""
+        return (
+            wanted
+            or self.channels.by_dag.get((tenant, dag))
+            or self.channels.by_tenant.get(tenant)
+            or self.channels.default
+        )
+
+
+def load_settings() -> Settings:
+    """Read the environment and the configuration file.
+
+    Raises `InvalidSettings`, which names every variable and key that is wrong.
+    """
+    environment, problems = _environment()
+    named = os.environ.get("SIGNOFF_CONFIG")
+    path = Path(named or "signoff.toml").expanduser().absolute()
+    file, file_problems = read_config_file(path, required=bool(named))
+    if environment is None or problems or file_problems:
+        raise InvalidSettings("\n".join([*problems, *file_problems]))
+    return _settings(environment, path, file)
+
+
+def _settings(environment: Environment, path: Path, file: ConfigFile) -> Settings:
+    on_sqlite = environment.SIGNOFF_DATABASE_URL.startswith("sqlite")
+    is_local = environment.SIGNOFF_LOCAL_MODE and on_sqlite
+    return Settings(
+        database_url=environment.SIGNOFF_DATABASE_URL,
+        config_path=path,
+        config_found=file.found,
+        bot_token=environment.SLACK_BOT_TOKEN,
+        app_token=environment.SLACK_APP_TOKEN,
+        signing_secret=environment.SLACK_SIGNING_SECRET,
+        slack_api_url=environment.SLACK_API_URL,
+        channels=Channels(
+            default=environment.SIGNOFF_CHANNEL or file.channel,
+            by_tenant=file.tenant_channels,
+            by_dag=file.dag_channels,
+        ),
+        approval_expires=timedelta(hours=environment.APPROVAL_EXPIRES_H),
+        approver_role=environment.APPROVER_RBAC_ROLE,
+        local=LocalMode(environment.USER_RBAC_ROLE) if is_local else None,
+        tick=timedelta(milliseconds=environment.SCHED_TICK_MS),
+        wanted_grants=file.wanted_grants,
+        log_level=environment.SIGNOFF_LOG_LEVEL,
+    )
+
+
+def _environment() -> tuple[Environment | None, list[str]]:
+    try:
+        return Environment(), []
+    except ValidationError as error:
+        wrong = {str(found["loc"][0]): found["input"] for found in error.errors()}
+        return None, [_problem(name, got) for name, got in wrong.items()]
+
+
+def _problem(name: str, got: object) -> str:
+    expected = Environment.model_fields[name].description
+    # A secret must not reach a terminal or a log, not even a wrong one.
+    shown = "something else" if name.startswith("SLACK_") and "URL" not in name else repr(got)
+    return f"{name}: expected {expected}, got {shown}"
