@@ -122,7 +122,6 @@ def update(slack: LocalSlack, args: Json) -> Json:
         blocks=stored_blocks(args.get("blocks") or []),
         metadata=message.metadata if args.get("metadata") is None else args["metadata"],
         edited_ts=slack.workspace.next_ts(),
-        trouble=None,
     )
     return {
         "channel": changed.channel,

@@ -55,7 +55,7 @@ class AppLink:
         self.http = RequestUrl(request_url)
         self.log: deque[Delivered] = deque(maxlen=10_000)
         self._faults = faults
-        self._ack_timeout = ack_timeout
+        self.ack_timeout = ack_timeout
         self._retry_delays = retry_delays
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -100,7 +100,7 @@ class AppLink:
         transport = "socket" if self.sockets.count else "http" if self.http.url else "none"
         error, body = None, {}
         try:
-            async with asyncio.timeout(self._ack_timeout):
+            async with asyncio.timeout(self.ack_timeout):
                 body = await self._send(transport, kind, payload, retry)
         except TimeoutError:
             error = TIMED_OUT

@@ -1,7 +1,7 @@
 """The local Slack as one value: its content, its manifest, its trouble and its way to the app."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from bot.sandbox import payloads, seed
@@ -39,7 +39,6 @@ class LocalSlack:
     app: AppLink
     now: Callable[[], float]
     url: str = ""
-    notices: dict[str, list[str]] = field(default_factory=dict)
 
     def trigger(self, user: str, *, from_view: bool = False) -> str:
         """Return a trigger id for what a person just did, expired if so wished."""

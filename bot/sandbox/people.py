@@ -9,7 +9,7 @@ from bot.sandbox.delivery import Ack
 from bot.sandbox.elements import offered
 from bot.sandbox.limits import elements_of
 from bot.sandbox.local_slack import LocalSlack
-from bot.sandbox.values import Json, Message, View
+from bot.sandbox.values import Json, View
 
 
 def _outcome(ack: Ack, said: str) -> Outcome:
@@ -58,7 +58,7 @@ class People:
         )
         ack = await self._deliver(payload)
         said = f"{self._slack.manifest.name} didn’t respond in time."
-        self._mark(message, said if ack.error else None)
+        self._slack.workspace.trouble(message, user_id, said if ack.error else None)
         return _outcome(ack, said)
 
     async def click_view(
@@ -173,11 +173,6 @@ class People:
                         "action_ts": ts,
                     }
         raise NotPossible(f"there is nothing with action_id {action_id!r} here")
-
-    def _mark(self, message: Message, trouble: str | None) -> None:
-        current = self._slack.workspace.message(message.channel, message.ts)
-        if current is not None and current.trouble != trouble:
-            self._slack.workspace.change(current, trouble=trouble)
 
     def _say_trouble(self, view: View) -> None:
         current = self._slack.modals.find(view_id=view.id)

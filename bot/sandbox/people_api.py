@@ -1,5 +1,6 @@
 """/people, /faults and /calls: JSON over HTTP for the page, the demo and the tests."""
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
@@ -15,6 +16,7 @@ from bot.sandbox.values import Json
 from bot.sandbox.web_api import WebApi
 
 LONGEST_WAIT_S = 60.0
+COALESCE_S = 0.01
 Act: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[Outcome]]
 Change: TypeAlias = Callable[[Mapping[str, Any]], object]
 
@@ -95,7 +97,11 @@ class PeopleApi:
             return _bad(f"there is no user {user!r}")
         wait = min(float(query.get("wait", 0)), LONGEST_WAIT_S)
         if wait > 0:
-            await self._slack.workspace.wait(int(query.get("since", 0)), wait)
+            since = int(query.get("since", 0))
+            if self._slack.workspace.revision <= since:
+                await self._slack.workspace.wait(since, wait)
+                # A burst of changes makes one answer, not one each.
+                await asyncio.sleep(COALESCE_S)
         return web.json_response(seen.state(self._slack, user, query.get("channel")))
 
     async def _act(self, request: web.Request) -> web.Response:
@@ -142,7 +148,10 @@ class PeopleApi:
     async def _disturb(self, request: web.Request) -> web.Response:
         body = await _body(request)
         try:
-            disturbed = await self._slack.app.sockets.disturb(str(body.get("action")))
+            most = body.get("connections")
+            disturbed = await self._slack.app.sockets.disturb(
+                str(body.get("action")), most if isinstance(most, int) else None
+            )
         except ValueError as wrong:
             return _bad(str(wrong))
         return web.json_response({"ok": True, "connections": disturbed})

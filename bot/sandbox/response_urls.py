@@ -51,7 +51,6 @@ def _use(slack: LocalSlack, response: ResponseUrl, body: Mapping[str, Any]) -> N
         text=str(body.get("text") or ""),
         blocks=stored_blocks(body.get("blocks") or []),
         edited_ts=workspace.next_ts(),
-        trouble=None,
     )
 
 

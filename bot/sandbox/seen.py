@@ -1,5 +1,8 @@
 """What one person sees, as JSON for the page and for drivers."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from bot.sandbox import seed
 from bot.sandbox.inputs import state_values
 from bot.sandbox.local_slack import LocalSlack
@@ -34,10 +37,9 @@ def _channel(channel: Channel) -> Json:
     }
 
 
-def message(slack: LocalSlack, one: Message, user: str) -> Json:
-    """Return a message as `user` sees it, with the state of its selects."""
-    replies = slack.workspace.replies(one.channel, one.ts)
-    answers = slack.workspace.answers.get((one.channel, one.ts, user), {})
+def _message(
+    one: Message, replies: list[str], answers: Mapping[str, Any], trouble: str | None
+) -> Json:
     return {
         "ts": one.ts,
         "channel": one.channel,
@@ -48,11 +50,11 @@ def message(slack: LocalSlack, one: Message, user: str) -> Json:
         "thread_ts": one.thread_ts,
         "broadcast": one.broadcast,
         "reply_count": len(replies),
-        "latest_reply": replies[-1].ts if replies else None,
+        "latest_reply": replies[-1] if replies else None,
         "edited": one.edited_ts is not None,
         "ephemeral": one.only_for is not None,
         "metadata": dict(one.metadata),
-        "trouble": one.trouble,
+        "trouble": trouble,
     }
 
 
@@ -74,7 +76,21 @@ def view(one: View | None, depth: int = 1) -> Json | None:
 def messages(slack: LocalSlack, user: str, channel: str) -> list[Json]:
     """Return a channel's messages as `user` sees them, oldest first, replies among them."""
     listed = slack.workspace.messages.get(channel, [])
-    return [message(slack, m, user) for m in listed if m.only_for in (None, user)]
+    replies: dict[str, list[str]] = {}
+    for one in listed:
+        if one.thread_ts and one.only_for is None:
+            replies.setdefault(one.thread_ts, []).append(one.ts)
+    answers, troubles = slack.workspace.answers, slack.workspace.troubles
+    return [
+        _message(
+            one,
+            replies.get(one.ts, []),
+            answers.get((channel, one.ts, user), {}),
+            troubles.get((channel, one.ts, user)),
+        )
+        for one in listed
+        if one.only_for in (None, user)
+    ]
 
 
 def state(slack: LocalSlack, user: str, channel: str | None = None) -> Json:

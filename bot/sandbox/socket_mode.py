@@ -91,11 +91,11 @@ class Sockets:
         finally:
             self._waiting.pop(envelope_id, None)
 
-    async def disturb(self, action: str) -> int:
-        """Do what Slack does to connections (see ACTIONS); return how many it was done to."""
+    async def disturb(self, action: str, most: int | None = None) -> int:
+        """Do what Slack does to connections (see ACTIONS), to `most` of them; return how many."""
         if action not in ACTIONS:
             raise ValueError(f"no such action: {action!r}")
-        disturbed = list(self._open)
+        disturbed = list(self._open)[:most]
         for connection in disturbed:
             if action == "abort":
                 self._forget(connection)

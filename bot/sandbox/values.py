@@ -59,7 +59,7 @@ class Channel:
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """A message; `only_for` makes it ephemeral, `trouble` is what Slack says under it."""
+    """A message; `only_for` makes it ephemeral."""
 
     ts: str
     channel: str
@@ -71,7 +71,6 @@ class Message:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     edited_ts: str | None = None
     only_for: str | None = None
-    trouble: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,6 +31,7 @@ class Workspace:
         self.channels = {one.id: one for one in channels}
         self.messages: dict[str, list[Message]] = {one: [] for one in self.channels}
         self.answers: dict[tuple[str, str, str], Json] = {}
+        self.troubles: dict[tuple[str, str, str], str] = {}
         self._last_ts = 0
         self._changed = asyncio.Event()
 
@@ -88,11 +89,6 @@ class Workspace:
         """Return a message by its place, ephemeral ones too, if it is there."""
         return next((m for m in self.messages.get(channel_id, []) if m.ts == ts), None)
 
-    def replies(self, channel_id: str, ts: str) -> list[Message]:
-        """Return the replies everybody sees in the thread of a message, oldest first."""
-        listed = self.messages.get(channel_id, [])
-        return [m for m in listed if m.thread_ts == ts and m.only_for is None]
-
     def post(self, message: Message) -> Message:
         """Add a message at the end of its channel."""
         self.messages[message.channel].append(message)
@@ -102,10 +98,21 @@ class Workspace:
     def change(self, message: Message, **facts: Any) -> Message:
         """Put a changed copy in the place of a message; return the copy."""
         changed = replace(message, **facts)
+        place = (message.channel, message.ts)
+        self.troubles = {k: v for k, v in self.troubles.items() if k[:2] != place}
         listed = self.messages[message.channel]
         listed[:] = [changed if m.ts == message.ts else m for m in listed]
         self.touch()
         return changed
+
+    def trouble(self, message: Message, user: str, said: str | None) -> None:
+        """Show an error under a message to the one whose click failed; None takes it away."""
+        key = (message.channel, message.ts, user)
+        if self.troubles.get(key) != said:
+            self.troubles.pop(key, None)
+            if said:
+                self.troubles[key] = said
+            self.touch()
 
     def remove(self, message: Message) -> None:
         """Take a message away."""

@@ -63,10 +63,8 @@ def everything() -> Manifest:
 
 @pytest.fixture
 async def sandbox(everything: Manifest) -> AsyncIterator[Sandbox]:
-    """Run a sandbox with short patience: 0.3 s for acks, 1 s for triggers."""
-    async with Sandbox(
-        manifest=everything, ack_timeout=0.3, trigger_ttl=1.0, retry_delays=(0.0, 0.02, 0.02)
-    ) as running:
+    """Run a sandbox that retries events quickly."""
+    async with Sandbox(manifest=everything, retry_delays=(0.0, 0.02, 0.02)) as running:
         yield running
 
 

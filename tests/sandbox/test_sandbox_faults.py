@@ -83,7 +83,8 @@ async def test_a_payload_can_arrive_twice_late_or_never(sandbox: Sandbox, app: S
     assert (await bob.slash("/checkpoints")).ok
     await app.next("slash_commands", 2)
     assert len({r.envelope_id for r in app.received}) == 1
-    sandbox.faults.add("slow", "delivery", ms=350)
+    sandbox.slack.app.ack_timeout = 0.1
+    sandbox.faults.add("slow", "delivery", ms=150)
     assert not (await bob.slash("/checkpoints")).ok
     await app.next("slash_commands", 3)
     sandbox.faults.add("lost", "delivery")

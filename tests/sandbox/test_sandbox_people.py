@@ -79,12 +79,15 @@ async def test_a_click_nobody_acks_shows_slacks_error(
     """Without an ack in time the person reads that the app did not respond."""
     ts = (await app.web.chat_postMessage(**card))["ts"]
     app.silent.add("block_actions")
+    sandbox.slack.app.ack_timeout = 0.1
     bob = sandbox.person("U0BOB")
     result = await bob.click("C0APPROVE", ts, "approve")
     assert not result.ok
     assert "didn’t respond in time" in str(result.error)
     assert "didn’t respond" in (await bob.messages())[0]["trouble"]
+    assert (await sandbox.person("U0ANA").messages())[0]["trouble"] is None
     app.silent.clear()
+    sandbox.slack.app.ack_timeout = 3.0
     assert (await bob.click("C0APPROVE", ts, "approve")).ok
     assert (await bob.messages())[0]["trouble"] is None
 
@@ -220,6 +223,7 @@ async def test_a_late_ack_keeps_the_modal_and_its_input(
     """A submission nobody acks in time shows the connection error."""
     bob = await _with_modal(sandbox, app, card, form)
     app.silent.add("view_submission")
+    sandbox.slack.app.ack_timeout = 0.1
     result = await bob.submit({"reason": "kept"})
     assert "trouble connecting" in str(result.error)
     assert result.modal is not None
@@ -299,6 +303,7 @@ async def test_commands_that_fail_say_so_privately(sandbox: Sandbox, app: Socket
     app.answers["slash_commands"] = lambda _: {"blocks": [{"type": "marquee"}]}
     assert "invalid_command_response" in str((await bob.slash("/checkpoints")).error)
     app.silent.add("slash_commands")
+    sandbox.slack.app.ack_timeout = 0.1
     assert "operation_timeout" in str((await bob.slash("/checkpoints")).error)
     assert len(await bob.ephemerals()) == 4
 

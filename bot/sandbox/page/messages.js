@@ -51,11 +51,10 @@ function below(message, page, inThread) {
       onclick: () => page.act("delete", { channel: message.channel, ts: message.ts }) }, "Dismiss message"));
   }
   if (message.reply_count && !inThread) {
-    const count = message.reply_count === 1 ? "1 reply" : `${message.reply_count} replies`;
     rows.push(
       h("button", { type: "button", class: "replies", "data-focus": `thread/${message.ts}`,
         onclick: () => page.openThread(message.ts) },
-      icon("thread"), h("b", {}, count), h("small", {}, `Last reply ${ago(message.latest_reply)}`)),
+      icon("thread"), h("b", {}, replies(message.reply_count)), h("small", {}, `Last reply ${ago(message.latest_reply)}`)),
     );
   }
   return rows;
@@ -67,7 +66,7 @@ function render({ message, follows, inThread, page }) {
     "message",
     follows ? "follows" : "",
     message.ephemeral ? "ephemeral" : "",
-    message.ts === page.marked ? "marked" : "",
+    message.ts === page.marked && !inThread ? "marked" : "",
   ].join(" ");
   const parent = message.broadcast && !inThread ? page.find(message.channel, message.thread_ts) : null;
   return h(
@@ -78,9 +77,9 @@ function render({ message, follows, inThread, page }) {
       "div",
       { class: "body" },
       message.ephemeral && h("p", { class: "only-you" }, icon("eye"), "Only visible to you"),
+      !follows && heading(message, author),
       parent && h("button", { type: "button", class: "quiet", onclick: () => page.openThread(parent.ts) },
         `replied to a thread: ${parent.text.slice(0, 60)}`),
-      !follows && heading(message, author),
       content(message, context(message, page)),
       message.edited && !message.blocks.length && h("small", { class: "edited" }, "(edited)"),
       below(message, page, inThread),
@@ -89,8 +88,12 @@ function render({ message, follows, inThread, page }) {
   );
 }
 
-function divider(text) {
-  return h("div", { class: "divider", role: "separator" }, h("span", {}, text));
+function divider({ divider: text, slim }) {
+  return h("div", { class: `divider${slim ? " slim" : ""}`, role: "separator" }, h("span", {}, text));
+}
+
+function replies(count) {
+  return count === 1 ? "1 reply" : `${count} replies`;
 }
 
 function rows(messages, page, inThread) {
@@ -110,6 +113,11 @@ function rows(messages, page, inThread) {
     const signature = JSON.stringify([message, follows, message.ts === page.marked]);
     items.push({ key: message.ts, signature, value });
     previous = message;
+    if (inThread && items.length === 1 && messages.length > 1) {
+      const count = replies(messages.length - 1);
+      items.push({ key: "replies", signature: count, value: { divider: count, slim: true } });
+      previous = undefined;
+    }
   }
   return items;
 }
@@ -118,7 +126,7 @@ export function drawMessages(container, messages, page, inThread = false, before
   const low = container.scrollHeight - container.scrollTop - container.clientHeight < 80;
   const had = container.childElementCount;
   const items = [...before, ...rows(messages, page, inThread)];
-  reconcile(container, items, (value) => value.node ?? (value.divider ? divider(value.divider) : render(value)));
+  reconcile(container, items, (value) => value.node ?? (value.divider ? divider(value) : render(value)));
   if (low || !had) container.scrollTop = container.scrollHeight;
 }
 

@@ -1,0 +1,232 @@
+"""The composition root of the bot: here everything is made and tied together, nowhere else."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from pydantic import SecretStr
+from slack_bolt.app.async_app import AsyncApp
+
+from bot import listeners
+from bot.config import Settings, load_settings
+from bot.desk import Desk, FollowUps
+from bot.directory import Directory
+from bot.notifier import Notifier
+from bot.role_file import Synced, sync_roles
+from bot.slack import SlackError, SlackRefused, connected
+from bot.supervisor import supervise_worker
+from bot.transport import (
+    SOCKETS,
+    HttpIngress,
+    bolt_app,
+    http_listener,
+    quiet_libraries,
+    socket_connections,
+)
+from engine import (
+    FileLock,
+    Heartbeat,
+    InvalidSettings,
+    Outbox,
+    Store,
+    drop_claims,
+    granted_groups,
+    sweep_expiry,
+)
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+_DRAIN_S = 5.0
+_LONGEST_WAIT_FOR_SLACK_S = 30.0
+
+
+async def serve(settings: Settings, *, http: bool, host: str, port: int, with_worker: bool) -> None:
+    """Run the bot until SIGTERM or SIGINT. SIGHUP reads the roles of `signoff.toml` again.
+
+    Raises `InvalidSettings` when a token is missing or refused, `StoreError` when the
+    database cannot be used.
+    """
+    _require_tokens(settings, http=http)
+    quiet_libraries()
+    store = Store.open(settings.database_url, keeps_wal_short=True)
+    lock = FileLock.take(store.path, "serve") if store.path else None
+    stop = asyncio.Event()
+    try:
+        if lock is not None:  # the one bot of this file: whoever held a claim is gone
+            await store.write(drop_claims)
+        await store.write(partial(sync_roles, settings=settings, take_over=True))
+        _listen_to_signals(store, stop)
+        way_in = WayIn((host, port) if http else None)
+        await run_bot(store, settings, stop, way_in, with_worker=with_worker)
+    finally:
+        store.close()
+        if lock is not None:
+            lock.release()
+
+
+@dataclass(frozen=True, slots=True)
+class WayIn:
+    """How Slack reaches us: at this host and port, or, without one, through Socket Mode.
+
+    `opened` is told once it is open: the port, or 0 for Socket Mode.
+    """
+
+    http_at: tuple[str, int] | None = None
+    opened: Callable[[int], None] = lambda _port: None
+
+
+async def run_bot(
+    store: Store, settings: Settings, stop: asyncio.Event, way_in: WayIn, *, with_worker: bool
+) -> None:
+    """Everything the bot does, until `stop` is set. Raises `InvalidSettings`."""
+    heartbeat = Heartbeat(store.clock, settings.tick)
+    heartbeat.every_tick("expiry", partial(sweep_expiry, store))
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            # Deadlines are kept and runs go on whether or not Slack can be reached.
+            tasks.create_task(_until(stop, heartbeat.run(stop)))
+            if with_worker:
+                tasks.create_task(_until(stop, supervise_worker(stop)))
+            tasks.create_task(_until(stop, _talk_to_slack(store, settings, stop, way_in)))
+    except* InvalidSettings as group:
+        raise _first(group) from None
+
+
+def _first(group: BaseExceptionGroup[InvalidSettings]) -> InvalidSettings:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+
+
+async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Run a part of the bot; when it fails, everything stops in order."""
+    try:
+        await work
+    except BaseException:
+        stop.set()
+        raise
+
+
+async def _talk_to_slack(
+    store: Store, settings: Settings, stop: asyncio.Event, way_in: WayIn
+) -> None:
+    async with connected(settings.slack_api_url, _secret(settings.bot_token)) as slack:
+        home = await _ask(slack.installation, "SLACK_BOT_TOKEN", stop)
+        if home is None:
+            return
+        desk = Desk(
+            store=store,
+            slack=slack,
+            directory=Directory(slack, home, store.clock, partial(store.read, granted_groups)),
+            home=home,
+            settings=settings,
+            follow_ups=FollowUps(),
+        )
+        app = bolt_app(slack.web, home)
+        listeners.register(app, desk)
+        outbox = Outbox(store, Notifier(store, slack, settings), _holder())
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_until(stop, outbox.run(stop)))
+            tasks.create_task(_until(stop, _let_slack_in(app, desk, stop, way_in)))
+
+
+async def _let_slack_in(app: AsyncApp, desk: Desk, stop: asyncio.Event, way_in: WayIn) -> None:
+    settings = desk.settings
+    async with contextlib.AsyncExitStack() as stack:
+        if way_in.http_at is None:
+            token = _secret(settings.app_token)
+            if not await _ask(partial(desk.slack.check_app_token, token), "SLACK_APP_TOKEN", stop):
+                return
+            await stack.enter_async_context(socket_connections(app, token))
+            port, way = 0, f"{SOCKETS} Socket Mode connections"
+        else:
+            ingress = HttpIngress(app, _secret(settings.signing_secret), desk.store.clock)
+            port = await stack.enter_async_context(http_listener(ingress, *way_in.http_at))
+            way = f"HTTP on port {port}"
+        log.info("ready: %s (%s) through %s", desk.home.team, desk.home.team_id, way)
+        way_in.opened(port)
+        await stop.wait()
+    await desk.follow_ups.drain(_DRAIN_S)
+
+
+async def _ask(
+    question: Callable[[], Awaitable[T]], token_name: str, stop: asyncio.Event
+) -> T | None:
+    """Ask Slack as long as it takes to get an answer. None when stopped meanwhile.
+
+    Raises `InvalidSettings` when Slack refuses the token.
+    """
+    wait_s = 0.5
+    while not stop.is_set():
+        try:
+            return await question()
+        except SlackRefused as error:
+            raise InvalidSettings(
+                f"Slack refuses {token_name} ({error.code}): copy the token of your app again "
+                "(docs/tutorial.md shows where it is), and run `signoff doctor`"
+            ) from error
+        except SlackError as error:
+            log.warning("Slack cannot be reached yet (%s); trying again in %.0f s", error, wait_s)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), wait_s)
+        wait_s = min(wait_s * 2, _LONGEST_WAIT_FOR_SLACK_S)
+    return None
+
+
+def _listen_to_signals(store: Store, stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    reloading: set[asyncio.Task[None]] = set()
+
+    def reload() -> None:
+        task = loop.create_task(_reload(store))
+        reloading.add(task)
+        task.add_done_callback(reloading.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, reload)
+
+
+async def _reload(store: Store) -> None:
+    try:
+        settings = load_settings()
+    except InvalidSettings:
+        log.exception("signoff.toml cannot be read: the roles stay as they were")
+        return
+    match await store.write(partial(sync_roles, settings=settings, take_over=True)):
+        case Synced(given=given, taken_back=taken):
+            log.info("roles read again: %d given, %d taken back", given, taken)
+        case _:
+            log.error("there is no %s: the roles stay as they were", settings.config_path)
+
+
+def _require_tokens(settings: Settings, *, http: bool) -> None:
+    wanted = {"SLACK_BOT_TOKEN": settings.bot_token}
+    if http:
+        wanted["SLACK_SIGNING_SECRET"] = settings.signing_secret
+    else:
+        wanted["SLACK_APP_TOKEN"] = settings.app_token
+    missing = [name for name, value in wanted.items() if value is None]
+    if missing:
+        raise InvalidSettings(
+            f"{' and '.join(missing)} must be set to talk to Slack (docs/tutorial.md shows where "
+            "they come from). To try Signoff without a workspace: make demo"
+        )
+
+
+def _secret(token: SecretStr | None) -> str:
+    if token is None:
+        raise AssertionError("the tokens were checked at the start")
+    return token.get_secret_value()
+
+
+def _holder() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"

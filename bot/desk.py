@@ -1,0 +1,75 @@
+"""What every listener works with, and the registry of what is still being done."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from bot.config import Settings
+from bot.directory import Directory, LookUpFailed
+from bot.payloads import Who
+from bot.slack import Installation, Slack
+from engine import Caller, Identity, Store, approver_groups
+
+log = logging.getLogger(__name__)
+
+
+class FollowUps:
+    """Work that goes on after an ack. It may fail, but never silently and never into Bolt."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[None]] = set()
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run this without anybody waiting for it."""
+        task = asyncio.create_task(self._guard(work))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def drain(self, limit_s: float) -> None:
+        """Wait for what is under way."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=limit_s)
+
+    @staticmethod
+    async def _guard(work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception:
+            log.exception("a follow-up failed (reference %s)", reference())
+
+
+def reference() -> str:
+    """A short id that a person can read out and the log can be searched for."""
+    return secrets.token_hex(4)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The bot's record, its way to Slack, and who is who."""
+
+    store: Store
+    slack: Slack
+    directory: Directory
+    home: Installation
+    settings: Settings
+    follow_ups: FollowUps
+
+    async def caller(self, who: Who, checkpoint_id: str | None = None) -> Caller | LookUpFailed:
+        """Who is acting, with the groups that this checkpoint's approver list names."""
+        groups: frozenset[str] = frozenset()
+        if checkpoint_id is not None:
+            groups = await self.store.read(partial(approver_groups, checkpoint_id=checkpoint_id))
+        return await self.directory.caller(who.realm, who.user_id, groups)
+
+    async def voter(self, account: Identity, checkpoint_id: str) -> Caller | LookUpFailed:
+        """Who voted earlier, looked up again."""
+        groups = await self.store.read(partial(approver_groups, checkpoint_id=checkpoint_id))
+        return await self.directory.caller(account.realm, account.subject, groups)
+
+    def unverified(self, who: Who) -> Caller:
+        """Who is acting, for the audit trail only."""
+        return self.directory.unverified(who.realm, who.user_id, who.name)

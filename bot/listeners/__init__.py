@@ -1,0 +1,14 @@
+"""What Slack can tell us, each kind in a file of its own. Listeners parse, ask, ack, explain."""
+
+from slack_bolt.app.async_app import AsyncApp
+
+from bot.desk import Desk
+from bot.listeners import actions, commands, events, submissions
+
+
+def register(app: AsyncApp, desk: Desk) -> None:
+    """Tie every listener to the app."""
+    actions.register(app, desk)
+    submissions.register(app, desk)
+    commands.register(app, desk)
+    events.register(app, desk)

@@ -1,0 +1,229 @@
+"""Clicks on buttons. A click decides nothing: it opens a modal or turns a page."""
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.context.ack.async_ack import AsyncAck
+
+from bot import lists, modals, notices
+from bot.desk import Desk
+from bot.directory import LookUpFailed
+from bot.listeners.pages import list_reply
+from bot.payloads import Click, Malformed, Who, parse_click, parse_page_turn, parse_who
+from bot.refusals import refusal, role_refusal
+from bot.slack import SlackError
+from bot.tokens import (
+    APPROVE,
+    APPROVE_IN_MODAL,
+    DETAILS,
+    NEXT,
+    REFRESH,
+    REJECT,
+    REJECT_IN_MODAL,
+    REVIEW,
+)
+from bot.wording import Explanation
+from engine import (
+    Caller,
+    Checkpoint,
+    CheckpointView,
+    Choice,
+    Decided,
+    Entitlement,
+    Finding,
+    Missing,
+    Refused,
+    Rule,
+    admit,
+    adopt,
+    checkpoint_view,
+    note_unknown,
+    note_unverified,
+    roles,
+)
+
+log = logging.getLogger(__name__)
+
+Body = dict[str, Any]
+Opening = Callable[[Desk, Click], Awaitable[dict[str, Any]]]
+
+_CHOICES = {
+    APPROVE: Choice.APPROVE,
+    APPROVE_IN_MODAL: Choice.APPROVE,
+    REJECT: Choice.REJECT,
+    REJECT_IN_MODAL: Choice.REJECT,
+}
+_KNOWN = (*_CHOICES, DETAILS, REVIEW, REFRESH, NEXT)
+_UNKNOWN = re.compile(f"(?!(?:{'|'.join(_KNOWN)})$).*")
+
+
+def register(app: AsyncApp, desk: Desk) -> None:
+    """Tie clicks to what they do. One listener per id: after a late ack Bolt runs the next."""
+
+    async def decide(ack: AsyncAck, body: Body) -> None:
+        await ack()
+        desk.follow_ups.start(_click(desk, body, open_form))
+
+    async def look(ack: AsyncAck, body: Body) -> None:
+        await ack()
+        desk.follow_ups.start(_click(desk, body, open_details))
+
+    async def turn(ack: AsyncAck, body: Body) -> None:
+        await ack()
+        desk.follow_ups.start(turn_page(desk, body))
+
+    async def unknown(ack: AsyncAck, body: Body) -> None:
+        await ack()
+        desk.follow_ups.start(_tampered(desk, body, Malformed("the button is none of ours")))
+
+    for action_id in _CHOICES:
+        app.action(action_id)(decide)
+    for action_id in (DETAILS, REVIEW):
+        app.action(action_id)(look)
+    for action_id in (REFRESH, NEXT):
+        app.action(action_id)(turn)
+    app.action(_UNKNOWN)(unknown)
+
+
+async def _click(desk: Desk, body: Body, then: Opening) -> None:
+    click = parse_click(body)
+    if isinstance(click, Malformed):
+        await _tampered(desk, body, click)
+        return
+    # First of all the modal: its trigger lives three seconds, and a look-up may be slow.
+    show = desk.slack.open_view if click.view is None else desk.slack.push_view
+    try:
+        view_id = await show(click.trigger_id, modals.loading())
+    except SlackError as error:
+        log.warning("a modal could not be opened: %s", error)
+        await _ask_to_click_again(desk, click)
+    else:
+        await desk.slack.update_view(view_id, await then(desk, click))
+    await _adopt(desk, click)
+
+
+async def _ask_to_click_again(desk: Desk, click: Click) -> None:
+    """The trigger was too old. Slack does not promise to deliver this, but mostly does."""
+    if click.place is not None:
+        again = lists.notice(notices.click_again())
+        await desk.slack.whisper(click.place.channel, click.who.user_id, again.text, again.blocks)
+
+
+async def open_form(desk: Desk, click: Click) -> dict[str, Any]:
+    """The form to decide, for who may; for anybody else why not, and that they tried is kept."""
+    choice = _CHOICES[click.action_id]
+    target = click.target
+    caller = await desk.caller(click.who, target.checkpoint_id)
+    if isinstance(caller, LookUpFailed):
+        return await _unverified(desk, click, caller)
+    admitted = await desk.store.write(
+        partial(
+            admit,
+            checkpoint_id=target.checkpoint_id,
+            caller=caller,
+            choice=choice,
+            request_digest=target.digest,
+        )
+    )
+    view = await _view(desk, click)
+    match admitted:
+        case Checkpoint() if view is not None:
+            return modals.decision_form(view, choice)
+        case Decided(ruling=Refused() as refused) if view is not None:
+            return modals.refusal_view(refusal(refused, view))
+        case Missing() | Checkpoint() | Decided():
+            return modals.error_view(notices.unknown_id(target.checkpoint_id))
+
+
+async def open_details(desk: Desk, click: Click) -> dict[str, Any]:
+    """Everything about the request, for whoever holds a role in its tenant."""
+    caller = await desk.caller(click.who, click.target.checkpoint_id)
+    if isinstance(caller, LookUpFailed):
+        return await _unverified(desk, click, caller)
+    view = await _view(desk, click)
+    if view is None:
+        unknown = f"checkpoint {click.target.checkpoint_id}"
+        await desk.store.write(partial(note_unknown, caller=caller, what=unknown))
+        return modals.error_view(notices.unknown_id(click.target.checkpoint_id))
+    held = await _role_in(desk, caller, view)
+    if held is None:
+        return modals.refusal_view(_no_role(view), title="Not for you")
+    may_see = held.role >= view.checkpoint.policy.required_role
+    return modals.details(view, viewer_may_see_secrets=may_see)
+
+
+async def turn_page(desk: Desk, body: Body) -> None:
+    """Refresh or Next: the list is replaced through the button's own response_url."""
+    turned = parse_page_turn(body)
+    if isinstance(turned, Malformed):
+        await _tampered(desk, body, turned)
+        return
+    message = await list_reply(desk, turned.who, turned.state)
+    await desk.slack.replace(turned.response_url, message.text, message.blocks)
+
+
+def _no_role(view: CheckpointView) -> Explanation:
+    tenant = view.checkpoint.tenant
+    found = Finding(Rule.ROLE, passed=False, needed=f"a role in {tenant}", found="no role")
+    return role_refusal(Refused((found,)), tenant)
+
+
+async def _role_in(desk: Desk, caller: Caller, view: CheckpointView) -> Entitlement | None:
+    held = await desk.store.read(partial(roles, caller=caller))
+    return held.get(view.checkpoint.tenant)
+
+
+async def _view(desk: Desk, click: Click) -> CheckpointView | None:
+    named = click.target.checkpoint_id
+    return await desk.store.read(partial(checkpoint_view, checkpoint_id=named))
+
+
+async def _unverified(desk: Desk, click: Click, failed: LookUpFailed) -> dict[str, Any]:
+    choice = _CHOICES.get(click.action_id)
+    if choice is not None:
+        await desk.store.write(
+            partial(
+                note_unverified,
+                checkpoint_id=click.target.checkpoint_id,
+                caller=desk.unverified(click.who),
+                choice=choice,
+                why=failed.why,
+            )
+        )
+    return modals.refusal_view(notices.look_up_failed())
+
+
+async def _adopt(desk: Desk, click: Click) -> None:
+    """A click on a copy we do not know of: a post whose reply was lost. Draw it true too."""
+    place = click.place
+    if place is None or place.is_ephemeral:
+        return
+    view = await _view(desk, click)
+    if view is None or any(
+        (p.place, p.handle) == (place.channel, place.message_ts) for p in view.postings
+    ):
+        return
+    await desk.store.write(
+        partial(
+            adopt,
+            checkpoint_id=click.target.checkpoint_id,
+            surface="slack",
+            place=place.channel,
+            handle=place.message_ts,
+        )
+    )
+
+
+async def _tampered(desk: Desk, body: Body, malformed: Malformed) -> None:
+    """A button that names nothing real: said privately, written down, and nothing else."""
+    who = parse_who(body)
+    if isinstance(who, Who):
+        note = partial(note_unknown, caller=desk.unverified(who), what=malformed.why)
+        await desk.store.write(note)
+    trigger_id = body.get("trigger_id")
+    if isinstance(trigger_id, str):
+        await desk.slack.open_view(trigger_id, modals.error_view(notices.unknown_button()))

@@ -1,0 +1,148 @@
+"""The decision form, sent. Acked means recorded: nothing is acked before the commit."""
+
+import asyncio
+import logging
+from functools import partial
+from typing import Any, assert_never
+
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.context.ack.async_ack import AsyncAck
+
+from bot import modals, notices
+from bot.desk import Desk, reference
+from bot.directory import LookUpFailed
+from bot.payloads import Malformed, Submission, Who, parse_submission, parse_who
+from bot.refusals import refusal
+from bot.tokens import DECISION_FORM
+from engine import (
+    Accepted,
+    Answer,
+    Caller,
+    CheckpointView,
+    IdentityKind,
+    Missing,
+    Refused,
+    Settled,
+    checkpoint_view,
+    decide,
+    earlier_voters,
+    note_unknown,
+    note_unverified,
+)
+
+log = logging.getLogger(__name__)
+
+Reply = dict[str, Any]
+
+_DONE: Reply = {"response_action": "clear"}
+
+
+def register(app: AsyncApp, desk: Desk) -> None:
+    """Tie the form to the decision."""
+
+    async def submitted(ack: AsyncAck, body: dict[str, Any]) -> None:
+        await ack(**await _guarded(desk, body))
+
+    app.view(DECISION_FORM)(submitted)
+
+
+async def _guarded(desk: Desk, body: dict[str, Any]) -> Reply:
+    try:
+        return await answer_form(desk, body)
+    except Exception:
+        # Nothing was acked, so the form must say that nothing is certain.
+        ref = reference()
+        log.exception("a decision could not be recorded (reference %s)", ref)
+        return _show(modals.error_view(notices.not_recorded(ref)))
+
+
+async def answer_form(desk: Desk, body: dict[str, Any]) -> Reply:
+    """Decide, and say what Slack should do with the form."""
+    sent = parse_submission(body)
+    if isinstance(sent, Malformed):
+        return await _tampered(desk, body, sent)
+    caller, voters = await asyncio.gather(
+        desk.caller(sent.who, sent.target.checkpoint_id), _voters(desk, sent)
+    )
+    if isinstance(caller, LookUpFailed):
+        return await _unverified(desk, sent, caller)
+    answer = Answer(
+        choice=sent.choice,
+        reason=sent.reason,
+        inputs=sent.inputs,
+        request_digest=sent.target.digest,
+    )
+    outcome = await desk.store.write(
+        partial(
+            decide,
+            checkpoint_id=sent.target.checkpoint_id,
+            caller=caller,
+            answer=answer,
+            voters=voters,
+        )
+    )
+    if isinstance(outcome, Missing):
+        return _show(modals.error_view(notices.unknown_id(outcome.checkpoint_id)))
+    match outcome.ruling:
+        case Settled():
+            return _DONE
+        case Accepted():
+            view = await _view(desk, sent)
+            return _DONE if view is None else _show(modals.counted_view(view, sent.choice))
+        case Refused() as refused:
+            return await _refused(desk, sent, refused)
+        case _:
+            assert_never(outcome.ruling)
+
+
+async def _voters(desk: Desk, sent: Submission) -> list[Caller]:
+    """Whoever voted before, looked up again: a vote counts only while its voter is entitled."""
+    named = sent.target.checkpoint_id
+    voted = await desk.store.read(partial(earlier_voters, checkpoint_id=named))
+    others = [i for i in voted if i.kind is IdentityKind.SLACK and i != sent.who.identity]
+    found = await asyncio.gather(*(desk.voter(identity, named) for identity in others))
+    return [caller for caller in found if isinstance(caller, Caller)]
+
+
+async def _refused(desk: Desk, sent: Submission, refused: Refused) -> Reply:
+    view = await _view(desk, sent)
+    if view is None:
+        return _show(modals.error_view(notices.unknown_id(sent.target.checkpoint_id)))
+    errors = modals.field_errors(refused, view, sent.choice)
+    if errors is not None:
+        return {"response_action": "errors", "errors": errors}
+    return _show(modals.refusal_view(refusal(refused, view)))
+
+
+async def _unverified(desk: Desk, sent: Submission, failed: LookUpFailed) -> Reply:
+    await desk.store.write(
+        partial(
+            note_unverified,
+            checkpoint_id=sent.target.checkpoint_id,
+            caller=desk.unverified(sent.who),
+            choice=sent.choice,
+            why=failed.why,
+        )
+    )
+    view = await _view(desk, sent)
+    if view is None:
+        return _show(modals.refusal_view(notices.look_up_failed()))
+    # The same form again, so that what was typed stays and can be sent once more.
+    return _show(modals.decision_form(view, sent.choice, notice=notices.look_up_failed()))
+
+
+async def _view(desk: Desk, sent: Submission) -> CheckpointView | None:
+    named = sent.target.checkpoint_id
+    return await desk.store.read(partial(checkpoint_view, checkpoint_id=named))
+
+
+async def _tampered(desk: Desk, body: dict[str, Any], malformed: Malformed) -> Reply:
+    who = parse_who(body)
+    if isinstance(who, Who):
+        note = partial(note_unknown, caller=desk.unverified(who), what=malformed.why)
+        await desk.store.write(note)
+    return _show(modals.error_view(notices.unknown_button()))
+
+
+def _show(view: dict[str, Any]) -> Reply:
+    return {"response_action": "update", "view": view}

@@ -1,0 +1,147 @@
+"""The only writer of cards: from a delivery to the current view to Slack.
+
+It always draws what is true now, never what was true when the delivery was asked
+for, so that duplicates, delays and reordering all end in the same card.
+"""
+
+from datetime import timedelta
+from functools import partial
+from typing import assert_never
+
+from bot import cards
+from bot.config import Settings
+from bot.slack import Slack, SlackRateLimited, SlackRefused, SlackUnreachable
+from engine import (
+    CheckpointView,
+    Delivered,
+    Delivery,
+    DeliveryKind,
+    Impossible,
+    Outcome,
+    Posting,
+    RetryLater,
+    Store,
+    checkpoint_view,
+    record_held,
+    record_posted,
+    record_shown,
+)
+
+_HELD_RETRY = timedelta(minutes=2)  # somebody must invite us, or fix the configuration
+_GONE = frozenset({"message_not_found", "cant_update_message", "channel_not_found"})
+_NEVER = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_too_long", "no_text"})
+
+
+class Notifier:
+    """Tells Slack."""
+
+    def __init__(self, store: Store, slack: Slack, settings: Settings) -> None:
+        self._store = store
+        self._slack = slack
+        self._settings = settings
+
+    async def deliver(self, delivery: Delivery) -> Outcome:
+        """Tell it; whatever Slack answers becomes an outcome."""
+        view = await self._store.read(
+            partial(checkpoint_view, checkpoint_id=delivery.checkpoint_id)
+        )
+        if view is None:
+            return Impossible("its checkpoint is not in the database")
+        try:
+            return await self._tell(view, delivery)
+        except SlackRateLimited as error:
+            return RetryLater(str(error), after=timedelta(seconds=error.retry_after))
+        except SlackUnreachable as error:
+            return RetryLater(str(error))
+        except SlackRefused as error:
+            return await self._refused(view, delivery, error)
+
+    async def _tell(self, view: CheckpointView, delivery: Delivery) -> Outcome:
+        match delivery.kind:
+            case DeliveryKind.POSTING:
+                return await self._draw(view, delivery)
+            case DeliveryKind.EXPIRED:
+                return await self._reply(view, cards.expired_notice(view), broadcast=True)
+            case DeliveryKind.RUN_ENDED:
+                return await self._reply(view, cards.run_result(view))
+            case _:
+                assert_never(delivery.kind)
+
+    async def _draw(self, view: CheckpointView, delivery: Delivery) -> Outcome:
+        posting = next((p for p in view.postings if p.id == delivery.posting_id), None)
+        if posting is None:
+            return Impossible("its posting is not in the database")
+        card = cards.approval_card(view)
+        version = view.checkpoint.version
+        if posting.handle is None:
+            return await self._post(view, posting, card, version)
+        await self._slack.update(posting.place, posting.handle, card.text, card.blocks)
+        await self._store.write(partial(record_shown, posting_id=posting.id, version=version))
+        return Delivered()
+
+    async def _post(
+        self, view: CheckpointView, posting: Posting, card: cards.Message, version: int
+    ) -> Outcome:
+        checkpoint = view.checkpoint
+        wanted = self._settings.channel_for(checkpoint.tenant, checkpoint.dag_name, view.channel)
+        if wanted is None:
+            return await self._hold(
+                posting,
+                "no channel is configured: set SIGNOFF_CHANNEL, or `channel` in signoff.toml",
+            )
+        channel = await self._slack.channel(wanted)
+        if channel is None:
+            return await self._hold(
+                posting,
+                f"channel_not_found: {wanted} does not exist, or the bot was not invited to it",
+            )
+        if channel.is_externally_shared:
+            return await self._hold(
+                posting, f"{wanted} is shared with another workspace: cards are not posted there"
+            )
+        posted = await self._slack.post(
+            channel.id, card.text, card.blocks, metadata=cards.metadata(checkpoint.id)
+        )
+        await self._store.write(
+            partial(
+                record_posted,
+                posting_id=posting.id,
+                place=posted.channel,
+                handle=posted.ts,
+                version=version,
+            )
+        )
+        return Delivered()
+
+    async def _reply(
+        self, view: CheckpointView, message: cards.Message, *, broadcast: bool = False
+    ) -> Outcome:
+        root = next((p for p in view.postings if p.handle is not None), None)
+        if root is None:
+            why = next((p.error for p in view.postings if p.error), "it is not posted yet")
+            return RetryLater(f"the card has no thread: {why}", after=_patience(view))
+        await self._slack.post(
+            root.place, message.text, message.blocks, thread=root.handle, broadcast=broadcast
+        )
+        return Delivered()
+
+    async def _hold(self, posting: Posting, reason: str) -> Outcome:
+        await self._store.write(partial(record_held, posting_id=posting.id, reason=reason))
+        return RetryLater(reason, after=_HELD_RETRY)
+
+    async def _refused(
+        self, view: CheckpointView, delivery: Delivery, error: SlackRefused
+    ) -> Outcome:
+        if error.code in _NEVER:
+            return Impossible(str(error))
+        posting = next((p for p in view.postings if p.id == delivery.posting_id), None)
+        if posting is None:
+            return RetryLater(str(error), after=_HELD_RETRY)
+        if posting.handle is not None and error.code in _GONE:
+            return Impossible(f"{error}: the card was deleted, or the bot was removed")
+        return await self._hold(posting, str(error))
+
+
+def _patience(view: CheckpointView) -> timedelta:
+    is_held = any(posting.error for posting in view.postings)
+    return _HELD_RETRY if is_held else timedelta(milliseconds=200)

@@ -1,0 +1,308 @@
+"""Slack's Web API: the few calls we make, with errors mapped to what can be done about them.
+
+No retry happens here. On the way of a click there is no time for one; everywhere
+else the outbox retries, with the whole record in hand.
+
+    SlackError
+    ├── SlackUnreachable     no answer, or one that promises nothing (5xx, a dropped connection)
+    ├── SlackRateLimited     come back after `retry_after` seconds
+    └── SlackRefused         Slack understood and said no; `code` is its own word
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+CALL_TIMEOUT_S = 3
+
+# Slack's own trouble, by its own words: the same call may pass a moment later.
+_TRANSIENT = frozenset(
+    {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"}
+)
+
+Block = Mapping[str, Any]
+WebClient = AsyncWebClient
+
+
+class SlackError(Exception):
+    """A call to Slack did not do what it should."""
+
+
+class SlackUnreachable(SlackError):
+    """No answer, or none that says whether it was done."""
+
+
+class SlackRateLimited(SlackError):
+    """Too many calls of this kind."""
+
+    def __init__(self, method: str, retry_after: float) -> None:
+        self.retry_after = retry_after  # seconds
+        super().__init__(f"{method}: rate limited for {retry_after:g} s")
+
+
+class SlackRefused(SlackError):
+    """Slack said no."""
+
+    def __init__(self, method: str, code: str, details: Sequence[str] = ()) -> None:
+        self.code = code
+        said = f"{method}: {code}"
+        super().__init__(f"{said} ({'; '.join(details)})" if details else said)
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Where the bot is installed. `realm` is the enterprise if there is one, else the team."""
+
+    realm: str
+    team_id: str
+    team: str
+    bot_id: str
+    bot_user_id: str
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """Where a message went."""
+
+    channel: str
+    ts: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What Slack says about a user."""
+
+    id: str
+    team_id: str
+    name: str
+    email: str | None
+    is_bot: bool
+    is_deleted: bool
+    is_guest: bool
+    is_stranger: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """What Slack says about a channel."""
+
+    id: str
+    name: str
+    is_member: bool
+    is_archived: bool
+    is_externally_shared: bool
+
+
+class Slack:
+    """The calls we make."""
+
+    def __init__(self, web: AsyncWebClient) -> None:
+        self.web = web
+
+    async def installation(self) -> Installation:
+        """Who we are: `auth.test`."""
+        answer = await self._call("auth.test")
+        scopes = answer.headers.get("x-oauth-scopes", "")
+        return Installation(
+            realm=answer.get("enterprise_id") or answer["team_id"],
+            team_id=answer["team_id"],
+            team=answer.get("team", ""),
+            bot_id=answer.get("bot_id", ""),
+            bot_user_id=answer["user_id"],
+            scopes=frozenset(scope.strip() for scope in scopes.split(",") if scope.strip()),
+        )
+
+    async def check_app_token(self, app_token: str) -> bool:
+        """True when Slack takes this token for Socket Mode; the URL it gives goes unused."""
+        asked = self.web.apps_connections_open(app_token=app_token)
+        await _answered("apps.connections.open", asked)
+        return True
+
+    async def post(
+        self,
+        channel: str,
+        text: str,
+        blocks: Sequence[Block],
+        *,
+        thread: str | None = None,
+        broadcast: bool = False,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Posted:
+        """Post a message; in a thread, `broadcast` shows it in the channel too."""
+        optional: dict[str, Any] = {
+            "thread_ts": thread,
+            "reply_broadcast": True if thread and broadcast else None,
+            "metadata": metadata,
+        }
+        answer = await self._call(
+            "chat.postMessage",
+            channel=channel,
+            text=text,
+            blocks=list(blocks),
+            unfurl_links=False,
+            unfurl_media=False,
+            **{key: value for key, value in optional.items() if value is not None},
+        )
+        return Posted(answer["channel"], answer["ts"])
+
+    async def update(self, channel: str, ts: str, text: str, blocks: Sequence[Block]) -> None:
+        """Redraw a message."""
+        await self._call("chat.update", channel=channel, ts=ts, text=text, blocks=list(blocks))
+
+    async def whisper(
+        self, channel: str, user: str, text: str, blocks: Sequence[Block] = ()
+    ) -> None:
+        """Tell one person in a channel. Slack does not promise delivery."""
+        await self._call(
+            "chat.postEphemeral", channel=channel, user=user, text=text, blocks=list(blocks)
+        )
+
+    async def replace(self, response_url: str, text: str, blocks: Sequence[Block]) -> None:
+        """Replace the message a button stands in, an ephemeral one too: five times in 30 min."""
+        body = {"replace_original": True, "text": text, "blocks": list(blocks)}
+        session = self.web.session
+        if session is None:
+            raise AssertionError("the client was made without a session")
+        try:
+            async with session.post(response_url, json=body) as answer:
+                if answer.status >= 400:  # noqa: PLR2004 (HTTP's own number)
+                    raise SlackRefused("response_url", f"HTTP {answer.status}")
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise SlackUnreachable(f"response_url: {type(error).__name__}") from error
+
+    async def open_view(self, trigger_id: str, view: Mapping[str, Any]) -> str:
+        """Open a modal; returns its id. A trigger lives three seconds."""
+        answer = await self._call("views.open", trigger_id=trigger_id, view=view)
+        return str(answer["view"]["id"])
+
+    async def push_view(self, trigger_id: str, view: Mapping[str, Any]) -> str:
+        """Put a modal on top of the one that is open; returns its id."""
+        answer = await self._call("views.push", trigger_id=trigger_id, view=view)
+        return str(answer["view"]["id"])
+
+    async def update_view(self, view_id: str, view: Mapping[str, Any]) -> None:
+        """Redraw a modal."""
+        await self._call("views.update", view_id=view_id, view=view)
+
+    async def account(self, user: str) -> Account:
+        """What Slack says about a user."""
+        found = (await self._call("users.info", user=user))["user"]
+        profile = found.get("profile") or {}
+        return Account(
+            id=found["id"],
+            team_id=found.get("enterprise_user", {}).get("enterprise_id") or found["team_id"],
+            name=profile.get("display_name") or profile.get("real_name") or found["name"],
+            email=profile.get("email"),
+            is_bot=bool(found.get("is_bot")),
+            is_deleted=bool(found.get("deleted")),
+            is_guest=bool(found.get("is_restricted") or found.get("is_ultra_restricted")),
+            is_stranger=bool(found.get("is_stranger")),
+        )
+
+    async def group_members(self, group: str) -> frozenset[str]:
+        """The user ids of a user group; empty when there is no such group."""
+        try:
+            answer = await self._call("usergroups.users.list", usergroup=group)
+        except SlackRefused as error:
+            if error.code == "no_such_subteam":
+                return frozenset()
+            raise
+        return frozenset(answer["users"])
+
+    async def channel(self, wanted: str) -> Channel | None:
+        """A channel by id or `#name`; None when we cannot see it."""
+        if wanted.startswith("#"):
+            return await self._channel_named(wanted.removeprefix("#"))
+        try:
+            answer = await self._call("conversations.info", channel=wanted)
+        except SlackRefused as error:
+            if error.code == "channel_not_found":
+                return None
+            raise
+        return _channel(answer["channel"])
+
+    async def _channel_named(self, name: str) -> Channel | None:
+        cursor = ""
+        while True:
+            answer = await self._call(
+                "conversations.list",
+                types="public_channel,private_channel",
+                limit=1000,
+                cursor=cursor,
+            )
+            for found in answer["channels"]:
+                if found["name"] == name:
+                    return _channel(found)
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
+            if not cursor:
+                return None
+
+    async def _call(self, method: str, **arguments: Any) -> Any:
+        # Slack's reading methods take form fields only.
+        if method.startswith(("chat.", "views.")):
+            return await _answered(method, self.web.api_call(method, json=arguments))
+        return await _answered(method, self.web.api_call(method, data=arguments))
+
+
+async def _answered(method: str, call: Awaitable[AsyncSlackResponse]) -> Any:
+    try:
+        return await call
+    except SlackApiError as error:
+        raise _mapped(method, error) from error
+    except (TimeoutError, aiohttp.ClientError, SlackClientError, OSError) as error:
+        raise SlackUnreachable(f"{method}: {type(error).__name__}") from error
+
+
+def _mapped(method: str, error: SlackApiError) -> SlackError:
+    response = error.response
+    status = getattr(response, "status_code", None)
+    data = getattr(response, "data", response)
+    code = str(data.get("error", "")) if isinstance(data, Mapping) else ""
+    if status == 429 or code == "ratelimited":  # noqa: PLR2004 (HTTP's own number)
+        return SlackRateLimited(method, _retry_after(response))
+    if code in _TRANSIENT or not code:
+        return SlackUnreachable(f"{method}: HTTP {status} {code}".rstrip())
+    details = (data.get("response_metadata") or {}).get("messages") or []
+    return SlackRefused(method, code, [str(detail) for detail in details[:3]])
+
+
+def _retry_after(response: Any) -> float:
+    headers = {str(k).lower(): v for k, v in (getattr(response, "headers", None) or {}).items()}
+    value = headers.get("retry-after", 1)
+    value = value[0] if isinstance(value, list) else value
+    try:
+        return max(float(value), 0.1)
+    except ValueError:
+        return 1.0
+
+
+def _channel(found: Mapping[str, Any]) -> Channel:
+    return Channel(
+        id=found["id"],
+        name=found.get("name", ""),
+        is_member=bool(found.get("is_member")),
+        is_archived=bool(found.get("is_archived")),
+        is_externally_shared=bool(found.get("is_ext_shared") or found.get("is_pending_ext_shared")),
+    )
+
+
+@asynccontextmanager
+async def connected(api_url: str, bot_token: str) -> AsyncIterator[Slack]:
+    """A client on one shared session; the time limit is set on both, as the SDK needs it."""
+    timeout = aiohttp.ClientTimeout(total=CALL_TIMEOUT_S)
+    async with aiohttp.ClientSession(timeout=timeout, trust_env=True) as session:
+        web = AsyncWebClient(
+            token=bot_token,
+            base_url=api_url,
+            timeout=CALL_TIMEOUT_S,
+            session=session,
+            retry_handlers=[],
+        )
+        yield Slack(web)

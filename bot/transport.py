@@ -1,0 +1,172 @@
+"""How Slack's bytes come in: Socket Mode by default, or signed HTTP."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import logging
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from urllib.parse import parse_qs
+
+from aiohttp import web
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.request.async_request import AsyncBoltRequest
+
+from bot.slack import Installation, WebClient
+from engine import Clock
+
+log = logging.getLogger(__name__)
+
+BODY_LIMIT = 256 * 1024  # bytes
+STALE_S = 300
+SOCKETS = 2  # with one, an envelope that arrives during a refresh is lost
+_INTERNAL_HEADERS = frozenset({"x-slack-bolt-lazy-only", "x-slack-bolt-lazy-function-name"})
+
+
+def quiet_libraries() -> None:
+    """Keep request bodies and tokens out of the log: at DEBUG these libraries write them."""
+    for name in ("slack_bolt", "slack_sdk", "aiohttp", "apscheduler"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def is_genuine(secret: str, timestamp: str, signature: str, body: bytes, now_s: float) -> bool:
+    """Whether Slack signed this body, within five minutes of `now_s` (seconds, UTC epoch).
+
+    https://docs.slack.dev/authentication/verifying-requests-from-slack
+    """
+    if not (timestamp.isascii() and timestamp.isdigit() and signature.isascii()):
+        return False
+    if len(timestamp) > 12 or abs(now_s - int(timestamp)) > STALE_S:  # noqa: PLR2004 (digits of a date)
+        return False
+    base = b"v0:" + timestamp.encode() + b":" + body
+    expected = "v0=" + hmac.new(secret.encode(), base, hashlib.sha256).hexdigest()
+    return hmac.compare_digest(expected, signature)
+
+
+def is_readable(content_type: str, body: bytes) -> bool:
+    """Whether the body is what its type says, and not nested past all reason."""
+    try:
+        text = body.decode()
+        if content_type == "application/x-www-form-urlencoded":
+            payload = parse_qs(text).get("payload")
+            text = payload[0] if payload else "{}"
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+class HttpIngress:
+    """`/slack/events`: checks the raw bytes before anything is parsed, then hands them to Bolt."""
+
+    def __init__(self, app: AsyncApp, signing_secret: str, clock: Clock) -> None:
+        self._app = app
+        self._secret = signing_secret
+        self._clock = clock
+
+    def application(self) -> web.Application:
+        """The aiohttp application."""
+        application = web.Application(client_max_size=BODY_LIMIT)
+        application.router.add_post("/slack/events", self._events)
+        application.router.add_get("/healthz", self._health)
+        return application
+
+    async def _events(self, request: web.Request) -> web.Response:
+        if (request.content_length or 0) > BODY_LIMIT:
+            return web.Response(status=413)
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            return web.Response(status=413)
+        if not self._is_genuine(request, body):
+            log.warning("refused an HTTP request that Slack did not sign, or not lately")
+            return web.Response(status=401)
+        if not is_readable(request.content_type, body):
+            return web.Response(status=400)
+        answer = await self._app.async_dispatch(
+            AsyncBoltRequest(
+                body=body.decode(), query=request.query_string, headers=_headers(request)
+            )
+        )
+        return web.Response(
+            status=answer.status,
+            body=answer.body,
+            headers={"Content-Type": answer.first_headers().get("content-type", "text/plain")},
+        )
+
+    def _is_genuine(self, request: web.Request, body: bytes) -> bool:
+        return is_genuine(
+            self._secret,
+            request.headers.get("X-Slack-Request-Timestamp", ""),
+            request.headers.get("X-Slack-Signature", ""),
+            body,
+            self._clock.now().timestamp(),
+        )
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        return web.json_response({"ok": True})
+
+
+def _headers(request: web.Request) -> dict[str, str | Sequence[str]]:
+    return {
+        name: value
+        for name, value in request.headers.items()
+        if name.lower() not in _INTERNAL_HEADERS
+    }
+
+
+def bolt_app(web_client: WebClient, home: Installation) -> AsyncApp:
+    """Bolt for one installation, told who it is instead of asking Slack on a click."""
+    # With these set, Bolt would turn on its own OAuth with a store of files.
+    for name in ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET"):
+        os.environ.pop(name, None)
+    known = AuthorizeResult(
+        enterprise_id=None,
+        team_id=home.team_id,
+        bot_token=web_client.token,
+        bot_id=home.bot_id,
+        bot_user_id=home.bot_user_id,
+    )
+
+    async def authorize(**_context: object) -> AuthorizeResult:
+        # Bolt's own would ask Slack on the first click, and swallow the click if Slack balked.
+        return known
+
+    return AsyncApp(
+        client=WebClient(base_url=web_client.base_url),  # a client with a token makes Bolt warn
+        authorize=authorize,
+        request_verification_enabled=False,  # the ingress did, on the raw bytes
+        ignoring_self_events_enabled=False,  # our own posts tell us where a lost reply went
+    )
+
+
+@asynccontextmanager
+async def http_listener(ingress: HttpIngress, host: str, port: int) -> AsyncIterator[int]:
+    """Listen; yields the port (which the system chose when it was given 0)."""
+    # No access log: it would tell nothing of use, and everything about who clicks when.
+    runner = web.AppRunner(ingress.application(), access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        await site.start()
+        yield int(runner.addresses[0][1])
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def socket_connections(
+    app: AsyncApp, app_token: str, count: int = SOCKETS
+) -> AsyncIterator[None]:
+    """Hold Socket Mode connections open. Each reconnects by itself; a payload goes to any one."""
+    async with AsyncExitStack() as stack:
+        handlers = [AsyncSocketModeHandler(app, app_token) for _ in range(count)]
+        for handler in handlers:
+            stack.push_async_callback(handler.close_async)
+        # Bolt ships this method without types.
+        await asyncio.gather(*(handler.connect_async() for handler in handlers))  # type: ignore[no-untyped-call]
+        yield

@@ -1,0 +1,76 @@
+"""The transactions of a driver, when somebody else has taken the run over."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import advance
+from engine.dag import Dag
+from engine.errors import LeaseLost
+from engine.model import RunId, TaskId, TaskState
+from engine.store import runs, trail
+from engine.store.runs import Lease
+from engine.store.writer import Tx
+from engine.tasks import Failed, Succeeded
+from tests.engine.running import Bench, task
+
+Write = Callable[[Tx, Lease, Dag], Any]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """A store of its own in a folder of its own."""
+    bench = Bench(tmp_path)
+    yield bench
+    bench.store.close()
+
+
+def _finish(tx: Tx, lease: Lease, dag: Dag, outcome: Succeeded | Failed) -> None:
+    advance.finish(tx, lease, dag.task("a"), 1, outcome, jitter=0.0)
+
+
+def _take_over(tx: Tx, lease: Lease, dag: Dag) -> None:
+    left = advance.interrupted(tx, lease.run_id)
+    advance.take_over(tx, lease, dag, left, unended=frozenset())
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        pytest.param(lambda tx, lease, dag: advance.step(tx, lease, dag, "slack", 8), id="step"),
+        pytest.param(
+            lambda tx, lease, _: advance.note_process(tx, lease, TaskId("a"), 4, 2.0), id="note"
+        ),
+        pytest.param(partial(_finish, outcome=Succeeded({"v": 1}, "")), id="success"),
+        pytest.param(partial(_finish, outcome=Failed("no", "")), id="failure"),
+        pytest.param(_take_over, id="take over"),
+        pytest.param(lambda tx, lease, _: runs.renew(tx, lease, timedelta(hours=1)), id="renew"),
+        pytest.param(lambda tx, lease, _: runs.release(tx, lease), id="release"),
+        pytest.param(lambda tx, lease, _: runs.pause(tx, lease), id="pause"),
+    ],
+)
+async def test_stale_lease_changes_nothing(bench: Bench, write: Write) -> None:
+    """Whatever a driver writes is refused once another holds a later epoch."""
+    dag = bench.dag(task("a", "true"), task("b", "true"))
+    run_id = await bench.submit(dag)
+    old, _ = [await bench.store.write(partial(_taken, run_id=run_id, who=who)) for who in "ab"]
+    before = await bench.store.read(partial(_everything, run_id=run_id))
+    with pytest.raises(LeaseLost):
+        await bench.store.write(lambda tx: write(tx, old, dag))
+    assert await bench.store.read(partial(_everything, run_id=run_id)) == before
+
+
+def _taken(tx: Tx, run_id: RunId, who: str) -> Lease:
+    """A lease that runs out at once; its first holder left task `a` running."""
+    lease = runs.acquire(tx, run_id, who, timedelta(0))
+    assert lease is not None
+    runs.set_task(tx, run_id, "a", TaskState.PENDING, TaskState.RUNNING, attempt=1)
+    return lease
+
+
+def _everything(tx: Tx, run_id: RunId) -> tuple[object, ...]:
+    return runs.load(tx, run_id), runs.tasks(tx, run_id), trail.head(tx)

@@ -1,0 +1,167 @@
+"""The heartbeat ticks, whatever its jobs do and however the wall clock jumps."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from engine.heartbeat import Heartbeat
+from tests.engine.build import FakeClock
+
+TICK = timedelta(milliseconds=10)
+
+
+@pytest.fixture
+def heart(clock: FakeClock) -> Heartbeat:
+    """A heart that beats quickly."""
+    return Heartbeat(clock, TICK)
+
+
+@asynccontextmanager
+async def beating(heart: Heartbeat) -> AsyncIterator[asyncio.Event]:
+    """Let it beat, and stop it at the end."""
+    stop = asyncio.Event()
+    running = asyncio.create_task(heart.run(stop))
+    try:
+        yield stop
+    finally:
+        stop.set()
+        async with asyncio.timeout(2):
+            await running
+
+
+async def soon(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.002)
+
+
+class Counter:
+    """A job that counts how often it was run, and may fail."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.times = 0
+        self._error = error
+
+    async def __call__(self) -> None:
+        self.times += 1
+        if self._error is not None:
+            raise self._error
+
+
+async def test_a_job_runs_at_once_and_at_every_tick(heart: Heartbeat) -> None:
+    """Whatever was due while the process was down is looked at without waiting for a tick."""
+    job = Counter()
+    heart.every_tick("sweep", job)
+    async with beating(heart):
+        await soon(lambda: job.times >= 3)
+
+
+async def test_the_first_beat_does_not_wait_for_a_tick(clock: FakeClock) -> None:
+    """With an hour between ticks the first is still at once."""
+    heart, job = Heartbeat(clock, timedelta(hours=1)), Counter()
+    heart.every_tick("sweep", job)
+    async with beating(heart):
+        await soon(lambda: job.times == 1)
+
+
+async def test_a_failing_job_stops_neither_the_others_nor_the_next_tick(
+    heart: Heartbeat, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged by name, and tried again."""
+    bad, good = Counter(RuntimeError("no such table")), Counter()
+    heart.every_tick("bad", bad)
+    heart.every_tick("good", good)
+    async with beating(heart):
+        await soon(lambda: bad.times >= 2 and good.times >= 2)
+    assert "the bad sweep failed" in caplog.text
+    assert "no such table" in caplog.text
+
+
+async def test_a_job_that_hangs_is_cut_off(
+    heart: Heartbeat, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After its time-out the others get their turn."""
+    monkeypatch.setattr("engine.heartbeat._JOB_TIMEOUT_S", 0.02)
+    after = Counter()
+
+    async def hang() -> None:
+        await asyncio.sleep(60)
+
+    heart.every_tick("hanging", hang)
+    heart.every_tick("after", after)
+    async with beating(heart):
+        await soon(lambda: after.times >= 2)
+    assert "the hanging sweep failed" in caplog.text
+
+
+async def test_a_slow_job_never_runs_beside_itself(
+    heart: Heartbeat, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A tick that comes while the last is still at work is left out."""
+    caplog.set_level(logging.ERROR)
+    under_way, most, times = 0, 0, 0
+
+    async def slow() -> None:
+        nonlocal under_way, most, times
+        under_way, times = under_way + 1, times + 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.03)
+        under_way -= 1
+
+    heart.every_tick("slow", slow)
+    async with beating(heart):
+        await soon(lambda: times >= 3)
+    assert most == 1
+
+
+async def test_a_jump_of_the_wall_clock_does_not_silence_it(
+    heart: Heartbeat, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After a jump back the scheduler waits for an hour; the watchdog arms it anew."""
+    job = Counter()
+    heart.every_tick("sweep", job)
+    async with beating(heart):
+        await soon(lambda: job.times >= 1)
+        heart._scheduler.modify_job("beat", next_run_time=datetime.now(UTC) + timedelta(hours=1))
+        await asyncio.sleep(0.05)
+        silent_since = job.times
+        await asyncio.sleep(0.1)
+        assert job.times == silent_since
+        clock.advance(timedelta(seconds=10))
+        await soon(lambda: job.times > silent_since)
+    assert "no tick for 10.0 s" in caplog.text
+
+
+async def test_a_lost_job_is_brought_back(heart: Heartbeat, clock: FakeClock) -> None:
+    """Also when the scheduler has forgotten the job altogether."""
+    job = Counter()
+    heart.every_tick("sweep", job)
+    async with beating(heart):
+        await soon(lambda: job.times >= 1)
+        heart._scheduler.remove_job("beat")
+        await asyncio.sleep(0.05)
+        silent_since = job.times
+        clock.advance(timedelta(seconds=10))
+        await soon(lambda: job.times > silent_since)
+
+
+async def test_it_says_how_long_ago_it_beat(heart: Heartbeat, clock: FakeClock) -> None:
+    """Health is the age of the last beat by the monotonic clock, whatever the wall clock says."""
+    async with beating(heart) as stop:
+        await asyncio.sleep(0.03)
+        stop.set()
+    clock.set(clock.now() - timedelta(hours=1))
+    assert heart.seconds_since_beat == 0
+    clock.advance(timedelta(seconds=7))
+    assert heart.seconds_since_beat == 7
+
+
+async def test_stopping_does_not_wait_for_a_tick(clock: FakeClock) -> None:
+    """A long tick does not delay the end of the process."""
+    heart = Heartbeat(clock, timedelta(hours=1))
+    async with asyncio.timeout(2), beating(heart):
+        await asyncio.sleep(0.02)

@@ -1,0 +1,120 @@
+"""`kill -9` at the worst moments: what was acknowledged is recorded, and takes effect once."""
+
+import asyncio
+import getpass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from bot.sandbox.server import Sandbox
+from engine import CheckpointState, RunId, RunState, Store
+from tests.journeys.processes import CONFIG, Signoff, kill
+from tests.journeys.seen import read
+from tests.journeys.world import GATE, MANIFEST, World, settings_for
+
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(120)]
+
+
+@asynccontextmanager
+async def installed(folder: Path) -> AsyncIterator[tuple[Signoff, World]]:
+    """An installation with nothing running yet, and a view on it."""
+    (folder / "signoff.toml").write_text(CONFIG.format(user=getpass.getuser()))
+    (folder / "deploy.yml").write_text(GATE)
+    async with Sandbox(manifest=MANIFEST) as sandbox:
+        signoff = Signoff(folder, sandbox)
+        await signoff.run("db", "upgrade")
+        store = Store.open(signoff.database_url)
+        world = World(folder, sandbox, store, settings_for(folder, sandbox))
+        try:
+            yield signoff, world
+        finally:
+            for person in world.people.values():
+                await person.aclose()
+            store.close()
+
+
+async def _started(signoff: Signoff) -> RunId:
+    said = await signoff.run("run", "deploy.yml", "--detach", "--json")
+    start = said.index("run_")
+    return RunId(said[start : start + 16])
+
+
+async def test_a_bot_killed_right_after_the_ack_has_the_decision(tmp_path: Path) -> None:
+    """Killed before the card was redrawn or the run went on: after a restart both happen, once."""
+    async with installed(tmp_path) as (signoff, world):
+        async with signoff.bot() as first:
+            run_id = await _started(signoff)
+            card = await world.card()
+            await world.paused(run_id)
+            await world.open_form("U0BOB", card, "approve")
+            world.sandbox.faults.add("hang", "chat.update", times=20, ms=60_000)
+            sent = await world.person("U0BOB").submit({"reason": "Acked."})
+            await kill(first)
+        assert sent.ok
+        assert "Approval needed" in (await world.card())["text"]
+        world.sandbox.faults.clear()
+        async with signoff.bot():
+            settled = await world.card(state="Approved")
+            assert "Acked." in read(settled)
+            ended = await world.ended(run_id)
+            assert ended.run.state is RunState.SUCCEEDED
+            await world.person("U0BOB").wait_for_message(lambda m: "succeeded" in m["text"], 10)
+        assert world.shipped == 1
+        assert ended.checkpoints[0].state is CheckpointState.APPROVED
+
+
+async def test_a_decision_made_while_no_worker_lives_resumes_the_run_later(tmp_path: Path) -> None:
+    """A run paused by one worker is resumed by another, whoever started it."""
+    async with installed(tmp_path) as (signoff, world):
+        async with signoff.bot() as first:
+            run_id = await _started(signoff)
+            card = await world.card()
+            await world.paused(run_id)
+            await kill(first)
+        async with signoff.bot("--no-worker"):
+            await world.approve("U0BOB", card)
+            await world.card(state="Approved")
+            assert world.shipped == 0
+        async with signoff.bot():
+            assert (await world.ended(run_id)).run.state is RunState.SUCCEEDED
+        assert world.shipped == 1
+
+
+async def test_a_deadline_that_passed_while_nothing_ran_is_kept(tmp_path: Path) -> None:
+    """A checkpoint that came due during an outage expires at its deadline, soon after the start."""
+    async with installed(tmp_path) as (signoff, world):
+        late = GATE.replace("    prompt:", "    expires_in: 2s\n    prompt:")
+        (tmp_path / "deploy.yml").write_text(late)
+        async with signoff.bot() as first:
+            run_id = await _started(signoff)
+            await world.card()
+            await world.paused(run_id)
+            await kill(first)
+        await asyncio.sleep(2.2)
+        async with signoff.bot():
+            ended = await world.ended(run_id)
+            await world.card(state="Expired")
+        checkpoint = ended.checkpoints[0]
+        assert checkpoint.state is CheckpointState.EXPIRED
+        assert checkpoint.ended_at == checkpoint.expires_at
+
+
+async def test_a_second_bot_on_one_file_is_refused(tmp_path: Path) -> None:
+    """SQLite takes one bot: the second says so, points to PostgreSQL, and ends with an error."""
+    async with installed(tmp_path) as (signoff, _), signoff.bot("--no-worker"):
+        said = await signoff.run("serve", "--no-worker", expect=None)
+        assert "PostgreSQL" in said
+        assert "Traceback" not in said
+
+
+async def test_sigterm_ends_bot_and_worker_in_order(tmp_path: Path) -> None:
+    """A stop drains and leaves nothing running; the next start finds the locks free."""
+    async with installed(tmp_path) as (signoff, world):
+        for _ in range(2):
+            async with signoff.bot() as bot:
+                run_id = await _started(signoff)
+                await world.paused(run_id)
+                bot.terminate()
+                assert await asyncio.wait_for(bot.wait(), 10) == 0
