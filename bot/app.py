@@ -37,7 +37,9 @@ from engine import (
     Outbox,
     Store,
     drop_claims,
+    free_dead,
     granted_groups,
+    probe_writable,
     sweep_expiry,
 )
 
@@ -90,13 +92,16 @@ async def run_bot(
     """Everything the bot does, until `stop` is set. Raises `InvalidSettings`."""
     heartbeat = Heartbeat(store.clock, settings.tick)
     heartbeat.every_tick("expiry", partial(sweep_expiry, store))
+    heartbeat.every_tick("take-over", partial(free_dead, store, socket.gethostname()))
     try:
         async with asyncio.TaskGroup() as tasks:
             # Deadlines are kept and runs go on whether or not Slack can be reached.
             tasks.create_task(_until(stop, heartbeat.run(stop)))
             if with_worker:
                 tasks.create_task(_until(stop, supervise_worker(stop)))
-            tasks.create_task(_until(stop, _talk_to_slack(store, settings, stop, way_in)))
+            tasks.create_task(
+                _until(stop, _talk_to_slack(store, settings, stop, way_in, heartbeat))
+            )
     except* InvalidSettings as group:
         raise _first(group) from None
 
@@ -116,7 +121,7 @@ async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
 
 
 async def _talk_to_slack(
-    store: Store, settings: Settings, stop: asyncio.Event, way_in: WayIn
+    store: Store, settings: Settings, stop: asyncio.Event, way_in: WayIn, heartbeat: Heartbeat
 ) -> None:
     async with connected(settings.slack_api_url, _secret(settings.bot_token)) as slack:
         home = await _ask(slack.installation, "SLACK_BOT_TOKEN", stop)
@@ -133,6 +138,7 @@ async def _talk_to_slack(
         app = bolt_app(slack.web, home)
         listeners.register(app, desk)
         outbox = Outbox(store, Notifier(store, slack, settings), _holder())
+        heartbeat.every_tick("outbox", outbox.sweep)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_until(stop, outbox.run(stop)))
             tasks.create_task(_until(stop, _let_slack_in(app, desk, stop, way_in)))
@@ -148,7 +154,9 @@ async def _let_slack_in(app: AsyncApp, desk: Desk, stop: asyncio.Event, way_in: 
             await stack.enter_async_context(socket_connections(app, token))
             port, way = 0, f"{SOCKETS} Socket Mode connections"
         else:
-            ingress = HttpIngress(app, _secret(settings.signing_secret), desk.store.clock)
+            probe = partial(desk.store.write, probe_writable)
+            secret = _secret(settings.signing_secret)
+            ingress = HttpIngress(app, secret, desk.store.clock, probe)
             port = await stack.enter_async_context(http_listener(ingress, *way_in.http_at))
             way = f"HTTP on port {port}"
         log.info("ready: %s (%s) through %s", desk.home.team, desk.home.team_id, way)

@@ -12,7 +12,7 @@ from bot.config import Settings
 from bot.directory import Directory, LookUpFailed
 from bot.payloads import Who
 from bot.slack import Installation, Slack
-from engine import Caller, Identity, Store, approver_groups
+from engine import Caller, CheckpointView, Identity, Store, approver_groups
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +69,12 @@ class Desk:
         """Who voted earlier, looked up again."""
         groups = await self.store.read(partial(approver_groups, checkpoint_id=checkpoint_id))
         return await self.directory.caller(account.realm, account.subject, groups)
+
+    def place_of(self, view: CheckpointView) -> str | None:
+        """The channel of a card as people call it, where it is known by name."""
+        checkpoint = view.checkpoint
+        place = self.settings.channel_for(checkpoint.tenant, checkpoint.dag_name, view.channel)
+        return place if place is not None and place.startswith("#") else None
 
     def unverified(self, who: Who) -> Caller:
         """Who is acting, for the audit trail only."""

@@ -6,7 +6,7 @@ import hmac
 import json
 import logging
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import parse_qs
 
@@ -17,20 +17,23 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.request.async_request import AsyncBoltRequest
 
 from bot.slack import Installation, WebClient
-from engine import Clock
+from engine import Clock, StoreError
 
 log = logging.getLogger(__name__)
 
 BODY_LIMIT = 256 * 1024  # bytes
 STALE_S = 300
+_PROBE_S = 2.0
 SOCKETS = 2  # with one, an envelope that arrives during a refresh is lost
 _INTERNAL_HEADERS = frozenset({"x-slack-bolt-lazy-only", "x-slack-bolt-lazy-function-name"})
 
 
 def quiet_libraries() -> None:
     """Keep request bodies and tokens out of the log: at DEBUG these libraries write them."""
-    for name in ("slack_bolt", "slack_sdk", "aiohttp", "apscheduler"):
+    for name in ("slack_bolt", "slack_sdk", "aiohttp"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # A tick that finds the last one still at work is skipped on purpose, and no news.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
 
 def is_genuine(secret: str, timestamp: str, signature: str, body: bytes, now_s: float) -> bool:
@@ -63,10 +66,17 @@ def is_readable(content_type: str, body: bytes) -> bool:
 class HttpIngress:
     """`/slack/events`: checks the raw bytes before anything is parsed, then hands them to Bolt."""
 
-    def __init__(self, app: AsyncApp, signing_secret: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        app: AsyncApp,
+        signing_secret: str,
+        clock: Clock,
+        probe: Callable[[], Awaitable[None]],
+    ) -> None:
         self._app = app
         self._secret = signing_secret
         self._clock = clock
+        self._probe = probe
 
     def application(self) -> web.Application:
         """The aiohttp application."""
@@ -108,6 +118,13 @@ class HttpIngress:
         )
 
     async def _health(self, _request: web.Request) -> web.Response:
+        try:
+            async with asyncio.timeout(_PROBE_S):
+                await self._probe()
+        except (StoreError, TimeoutError) as error:
+            why = str(error) or "the database did not answer in time"
+            log.warning("the health probe failed: %s", why)
+            return web.json_response({"ok": False}, status=503)
         return web.json_response({"ok": True})
 
 

@@ -125,7 +125,7 @@ if TYPE_CHECKING:
         PostingState,
         drop_claims,
     )
-    from engine.store.people import GrantRecord, active_grants, get_meta, set_meta
+    from engine.store.people import GrantRecord, active_grants, get_meta, probe_writable, set_meta
     from engine.store.processes import live_worker
     from engine.store.runs import Run, TaskRecord
     from engine.store.writer import Store, Tx
@@ -138,7 +138,7 @@ if TYPE_CHECKING:
         shown_url,
         upgrade_database,
     )
-    from engine.worker import drive_here, work
+    from engine.worker import drive_here, free_dead, work
 
 _HOME = {
     "Clock": ("engine.clock", "Clock"),
@@ -251,6 +251,7 @@ _HOME = {
     "active_grants": ("engine.store.people", "active_grants"),
     "get_meta": ("engine.store.people", "get_meta"),
     "set_meta": ("engine.store.people", "set_meta"),
+    "probe_writable": ("engine.store.people", "probe_writable"),
     "Run": ("engine.store.runs", "Run"),
     "TaskRecord": ("engine.store.runs", "TaskRecord"),
     "Store": ("engine.store.writer", "Store"),
@@ -271,6 +272,7 @@ _HOME = {
     "live_worker": ("engine.store.processes", "live_worker"),
     "check_dag": ("engine.tasks.check", "check_dag"),
     "drive_here": ("engine.worker", "drive_here"),
+    "free_dead": ("engine.worker", "free_dead"),
     "work": ("engine.worker", "work"),
     "PendingSummary": ("engine.queries", "PendingSummary"),
     "pending_summary": ("engine.queries", "pending_summary"),
@@ -398,6 +400,7 @@ __all__ = [
     "expire_due",
     "expire_now",
     "export_trail",
+    "free_dead",
     "get_meta",
     "grant",
     "granted_groups",
@@ -412,6 +415,7 @@ __all__ = [
     "parse_dag",
     "pending_page",
     "pending_summary",
+    "probe_writable",
     "record_held",
     "record_posted",
     "record_shown",

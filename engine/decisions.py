@@ -182,7 +182,7 @@ def expire_now(
         _note_refusal(tx, checkpoint, candidate, "expire", refused)
         return Decided(checkpoint, refused)
     output = {"decision": "expired", "decided_by": candidate.caller.name, "reason": ""}
-    return _end(tx, checkpoint, CheckpointState.EXPIRED, Cause.FORCED, output)
+    return _end(tx, checkpoint, CheckpointState.EXPIRED, Cause.FORCED, output, by=candidate)
 
 
 def adopt(tx: Tx, checkpoint_id: str, surface: str, place: str, handle: str) -> bool:
@@ -263,7 +263,12 @@ def _expire(tx: Tx, checkpoint: Checkpoint) -> Checkpoint:
 
 
 def _end(
-    tx: Tx, checkpoint: Checkpoint, state: CheckpointState, cause: Cause, output: JsonObject
+    tx: Tx,
+    checkpoint: Checkpoint,
+    state: CheckpointState,
+    cause: Cause,
+    output: JsonObject,
+    by: Candidate | None = None,
 ) -> Checkpoint:
     """The one end: checkpoint, task, run, audit and deliveries together."""
     at = checkpoint.expires_at if cause is Cause.DEADLINE else tx.now
@@ -290,7 +295,9 @@ def _end(
             cause=cause,
             ended_at=at,
             on_expire=ended.policy.on_expire if is_expiry else None,
+            forced_by=None if by is None else by.person_id,
         ),
+        None if by is None else _about(by.person_id, by.caller),
     )
     if runs.wake(tx, ended.run_id):
         trail.append(tx, RunResumed(run_id=ended.run_id, checkpoint_id=ended.id))

@@ -134,6 +134,7 @@ class CheckpointEnded(Event):
     cause: str
     ended_at: datetime
     on_expire: str | None = None
+    forced_by: PersonId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -161,15 +161,29 @@ def pending_page(
     return _page(found, limit, tx.now)
 
 
-def mine_page(tx: Tx, caller: Caller, *, limit: int, after: Cursor | None = None) -> Page:
+def mine_page(
+    tx: Tx,
+    caller: Caller,
+    *,
+    limit: int,
+    tenant: str | None = None,
+    dag: str | None = None,
+    after: Cursor | None = None,
+) -> Page:
     """What this caller may decide now and has not decided yet. Writes nothing.
 
     A page may hold fewer than `limit` and still lead on: one looks at so many rows only.
     """
     # Whoever was never seen before has asked for nothing and decided nothing yet.
     person_id = people.person_of(tx, caller.identity) or PersonId("")
-    allowed = [t for t, held in roles_of(tx, caller).items() if held.role >= Role.OPERATOR]
-    scanned = checkpoints.pending(tx, now=tx.now, limit=_SCAN, tenants=allowed, after=after)
+    allowed = [
+        held_in
+        for held_in, held in roles_of(tx, caller).items()
+        if held.role >= Role.OPERATOR and tenant in (None, held_in)
+    ]
+    scanned = checkpoints.pending(
+        tx, now=tx.now, limit=_SCAN, tenants=allowed, dag=dag, after=after
+    )
     found = [c for c in scanned if _waits_for(tx, c, caller, person_id)]
     page = _page(found[: limit + 1], limit, tx.now)
     if page.after is None and len(scanned) == _SCAN:  # what was not looked at may be theirs too

@@ -132,7 +132,7 @@ async def open_form(desk: Desk, click: Click) -> dict[str, Any]:
     view = await _view(desk, click)
     match admitted:
         case Checkpoint() if view is not None:
-            return modals.decision_form(view, choice)
+            return modals.decision_form(view, choice, place=desk.place_of(view))
         case Decided(ruling=Refused() as refused) if view is not None:
             return modals.refusal_view(refusal(refused, view))
         case Missing() | Checkpoint() | Decided():

@@ -26,7 +26,14 @@ async def _page(desk: Desk, caller: Caller, state: ListState) -> Page | None:
         return None
     if state.kind is ListKind.MINE:
         return await desk.store.read(
-            partial(mine_page, caller=caller, limit=lists.PAGE_ROWS, after=state.cursor)
+            partial(
+                mine_page,
+                caller=caller,
+                limit=lists.PAGE_ROWS,
+                tenant=state.tenant,
+                dag=state.dag,
+                after=state.cursor,
+            )
         )
     tenants = [tenant for tenant in held if state.tenant in (None, tenant)]
     return await desk.store.read(

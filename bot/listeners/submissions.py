@@ -128,7 +128,10 @@ async def _unverified(desk: Desk, sent: Submission, failed: LookUpFailed) -> Rep
     if view is None:
         return _show(modals.refusal_view(notices.look_up_failed()))
     # The same form again, so that what was typed stays and can be sent once more.
-    return _show(modals.decision_form(view, sent.choice, notice=notices.look_up_failed()))
+    again = modals.decision_form(
+        view, sent.choice, notice=notices.look_up_failed(), place=desk.place_of(view)
+    )
+    return _show(again)
 
 
 async def _view(desk: Desk, sent: Submission) -> CheckpointView | None:

@@ -75,12 +75,17 @@ class Reference:
 
 def read_gate(fields: Fields, task_id: str, defaults: Defaults) -> Gate:
     """Read the gate that a checkpoint task declares."""
-    return Gate(
+    gate = Gate(
         prompt=fields.get("prompt", _prompt, f"Approve checkpoint {task_id}?"),
         policy=_policy(fields, defaults),
         show=fields.get("show", _show_reader(fields), ()),
         channel=fields.get("channel", text, None),
     )
+    secrets = {show.source for show in gate.show if show.secret}
+    for name in sorted(secrets.intersection(references(gate.prompt))):
+        told = f"the prompt quotes {name!r}, which 'show' marks as secret: everybody would read it"
+        fields.problems.add(fields.line_of("prompt"), told)
+    return gate
 
 
 def gate_references(fields: Fields, gate: Gate) -> Iterator[Reference]:

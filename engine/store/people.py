@@ -170,6 +170,11 @@ def set_meta(tx: Tx, key: str, value: str) -> None:
         tx.run(_meta.insert().values(key=key, value=value))
 
 
+def probe_writable(tx: Tx) -> None:
+    """Write something of no consequence: only a commit proves that a database takes commits."""
+    set_meta(tx, "probed_at", tx.now.isoformat())
+
+
 def _is(identity: Identity) -> sa.ColumnElement[bool]:
     return sa.and_(
         _identity.c.kind == identity.kind,

@@ -1076,3 +1076,20 @@ def test_any_text_is_a_dag_or_an_invalid_dag(text: str) -> None:
         lines = [problem.line or 0 for problem in invalid.problems]
         assert lines
         assert lines == sorted(lines)
+
+
+def test_a_prompt_does_not_quote_what_is_marked_secret() -> None:
+    """A secret that the prompt would print for everybody is refused at load."""
+    text = """\
+name: leak
+tasks:
+  - id: build
+    run: make
+  - id: approve
+    type: checkpoint
+    depends_on: [build]
+    prompt: Deploy with {{ build__token }}?
+    show: [{label: Token, from: build__token, secret: true}]
+"""
+    with pytest.raises(InvalidDag, match=r"leak.yml:8: the prompt quotes 'build__token'"):
+        parse(text, source="leak.yml", directory="/srv", defaults=Defaults())

@@ -9,24 +9,15 @@ import pytest
 
 from bot.slack import connected
 from engine import (
-    Answer,
-    Caller,
     CheckpointState,
-    Choice,
-    Decided,
     DeliveryState,
-    Identity,
-    IdentityKind,
     RunState,
-    Settled,
-    Surface,
     checkpoint_view,
-    decide,
     deliveries_of,
     listed_checkpoints,
 )
 from tests.journeys.seen import buttons, read
-from tests.journeys.world import CHANNEL, GATE, HOST, World, bot, running
+from tests.journeys.world import CHANNEL, GATE, World, bot, running
 
 pytestmark = pytest.mark.journey
 
@@ -34,22 +25,6 @@ pytestmark = pytest.mark.journey
 async def _cards(world: World) -> list[dict[str, Any]]:
     messages = await world.person("U0ANA").messages(CHANNEL)
     return [m for m in messages if not m["thread_ts"] and list(buttons(m))]
-
-
-async def _settle_elsewhere(world: World) -> None:
-    """Approve on the command line, where Slack's weather does not matter."""
-    (checkpoint,) = await world.read(partial(listed_checkpoints, limit=10))
-    ola = Caller(identity=Identity(IdentityKind.OS, HOST, "ola"), surface=Surface.CLI, name="Ola")
-    outcome = await world.store.write(
-        partial(
-            decide,
-            checkpoint_id=checkpoint.id,
-            caller=ola,
-            answer=Answer(choice=Choice.APPROVE, request_digest=checkpoint.request_digest),
-        )
-    )
-    assert isinstance(outcome, Decided)
-    assert isinstance(outcome.ruling, Settled), outcome.ruling
 
 
 @pytest.mark.parametrize(
@@ -142,7 +117,7 @@ async def test_a_card_that_cannot_be_posted_is_visible_and_decidable(
         assert said in view.postings[0].error
         (delivery,) = await world.read(partial(deliveries_of, checkpoint_id=checkpoint.id))
         assert delivery.state is DeliveryState.PENDING
-        await _settle_elsewhere(world)
+        await world.decide_on_cli("os:ola")
         assert (await world.ended(run_id)).run.state is RunState.SUCCEEDED
 
 

@@ -2,11 +2,13 @@
 
 import json
 import logging
+import sqlite3
 import time
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from aiohttp import ClientSession
 
 from bot.transport import BODY_LIMIT, is_genuine, is_readable
 from engine import export_trail
@@ -93,6 +95,22 @@ async def test_an_internal_header_of_bolt_is_not_believed(tmp_path: Path) -> Non
         headers = {**signed(body), "X-Slack-Bolt-Lazy-Only": "1"}
         assert (await post(world, body, headers))[0] == 200
         await world.person("U0BOB").wait_for_modal(lambda v: "Loading" not in str(v))
+
+
+async def test_health_says_whether_the_database_takes_commits(tmp_path: Path) -> None:
+    """`/healthz` answers 200 while commits pass and 503 while another process holds the file."""
+    async with running(tmp_path, http=True) as world:
+        url = f"http://127.0.0.1:{world.http_port}/healthz"
+        async with ClientSession() as session:
+            async with session.get(url) as healthy:
+                assert healthy.status == 200
+            holder = sqlite3.connect(tmp_path / "signoff.sqlite", isolation_level=None)
+            holder.execute("BEGIN IMMEDIATE")
+            try:
+                async with session.get(url) as locked:
+                    assert locked.status == 503
+            finally:
+                holder.close()
 
 
 @pytest.mark.parametrize(

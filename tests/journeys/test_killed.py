@@ -2,6 +2,7 @@
 
 import asyncio
 import getpass
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.sandbox.server import Sandbox
-from engine import CheckpointState, RunId, RunState, Store
+from engine import CheckpointState, RunId, RunState, Store, active_grants
 from tests.journeys.processes import CONFIG, Signoff, kill
 from tests.journeys.seen import read
 from tests.journeys.world import GATE, MANIFEST, World, settings_for
@@ -118,3 +119,39 @@ async def test_sigterm_ends_bot_and_worker_in_order(tmp_path: Path) -> None:
                 await world.paused(run_id)
                 bot.terminate()
                 assert await asyncio.wait_for(bot.wait(), 10) == 0
+
+
+async def test_roles_are_read_again_on_sighup(tmp_path: Path) -> None:
+    """SIGHUP brings in an edited `signoff.toml`; a broken one changes nothing and is logged."""
+    async with installed(tmp_path) as (signoff, world), signoff.bot("--no-worker") as bot:
+        toml = tmp_path / "signoff.toml"
+        assert "U0VIC" in await signoff.run("roles", "list")
+        toml.write_text(toml.read_text().replace('viewer = ["U0VIC"]', 'viewer = ["U0NIA"]'))
+        bot.send_signal(signal.SIGHUP)
+        await _listed(world, "U0NIA")
+        toml.write_text("[tenants.local-dev.roles]\nadmin = 3\n")
+        bot.send_signal(signal.SIGHUP)
+        log = tmp_path / "bot-1.log"
+        async with asyncio.timeout(10):
+            while "the roles stay as they were" not in log.read_text():
+                await asyncio.sleep(0.05)
+        await _listed(world, "U0NIA")
+
+
+async def _listed(world: World, principal: str) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            grants = await world.read(active_grants)
+            if principal in {grant.principal for grant in grants}:
+                return
+            await asyncio.sleep(0.05)
+
+
+async def test_tokens_that_slack_refuses_end_the_bot_with_a_sentence(tmp_path: Path) -> None:
+    """A wrong or missing token is a clear error and an exit code, not a traceback."""
+    async with installed(tmp_path) as (signoff, _):
+        signoff.extra["SLACK_BOT_TOKEN"] = "xoxb-wrong"
+        said = await signoff.run("serve", "--no-worker", expect=2)
+        assert "SLACK_BOT_TOKEN" in said
+        assert "invalid_auth" in said
+        assert "Traceback" not in said

@@ -1,11 +1,12 @@
 """The main job, end to end: pause, card, click, record, resume; and what nobody answers expires."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine import CheckpointState, RunCause, RunState
-from tests.journeys.seen import button_of, read
+from tests.journeys.seen import button_of, buttons, read
 from tests.journeys.world import CHANNEL, GATE, running
 
 pytestmark = pytest.mark.journey
@@ -119,3 +120,57 @@ async def test_whoami_tells_roles_and_where_they_come_from(tmp_path: Path) -> No
         assert "S0RELEASE" in read(await ola.wait_for_message(lambda m: m["ephemeral"]))
         await nia.slash("/checkpoints whoami")
         assert "no role" in read(await nia.wait_for_message(lambda m: m["ephemeral"]))
+
+
+async def test_a_long_list_has_pages(tmp_path: Path) -> None:
+    """Past a page of pending checkpoints, Next leads to the rest and First page back."""
+    gates = "".join(f"  - {{id: gate_{n}, type: checkpoint}}\n" for n in range(10))
+    async with running(tmp_path) as world:
+        await world.paused(await world.start(f"name: many\ntasks:\n{gates}"))
+        bob = world.person("U0BOB")
+        await bob.slash("/checkpoints list dag:many")
+        first = await bob.wait_for_message(lambda m: m["ephemeral"])
+        assert len(_reviews(first)) == 8
+        await bob.click(CHANNEL, first["ts"], "next")
+        second = await bob.wait_for_message(lambda m: m["ephemeral"] and len(_reviews(m)) == 2)
+        assert not set(_reviews(first)) & set(_reviews(second))
+        await bob.click(CHANNEL, second["ts"], "refresh")
+        await bob.wait_for_message(lambda m: m["ephemeral"] and _reviews(m) == _reviews(first))
+
+
+def _reviews(message: dict[str, Any]) -> list[str]:
+    return [button["value"] for button in buttons(message) if button["action_id"] == "review"]
+
+
+async def test_lists_are_filtered_and_mine_are_those_i_may_decide(tmp_path: Path) -> None:
+    """Filters narrow a list; `mine` leaves out what only somebody else may decide."""
+    for_admins = GATE.replace("    prompt:", "    required_role: Admin\n    prompt:")
+    async with running(tmp_path) as world:
+        await world.paused(await world.start(for_admins))
+        await world.paused(await world.start(GATE.replace("name: deploy", "name: other")))
+        bob = world.person("U0BOB")
+        for typed, expected in (
+            ("/checkpoints list", 2),
+            ("/checkpoints dag:other", 1),
+            ("/checkpoints list tenant:acme", 0),
+            ("/checkpoints mine", 1),
+            ("/checkpoints mine dag:deploy", 0),
+        ):
+            before = {m["ts"] for m in await bob.ephemerals()}
+            await bob.slash(typed)
+            (listed,) = [m for m in await bob.ephemerals() if m["ts"] not in before]
+            assert (typed, len(_reviews(listed))) == (typed, expected)
+
+
+@pytest.mark.postgres
+async def test_the_same_on_postgresql(tmp_path: Path, postgres_url: str) -> None:
+    """Pause, card, click, resume and outcome work on PostgreSQL as they do on SQLite."""
+    async with running(tmp_path, database_url=postgres_url) as world:
+        run_id = await world.start()
+        card = await world.card()
+        assert (await world.approve("U0BOB", card)).ok
+        assert (await world.ended(run_id)).run.state is RunState.SUCCEEDED
+        await world.card(state="Approved")
+        said = await world.person("U0VIC").wait_for_message(lambda m: "succeeded" in m["text"])
+        assert said["thread_ts"] == card["ts"]
+        assert world.shipped == 1

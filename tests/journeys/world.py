@@ -22,9 +22,12 @@ from bot.sandbox.person import Person
 from bot.sandbox.server import Sandbox
 from bot.transport import quiet_libraries
 from engine import (
+    Answer,
     Caller,
     CheckpointState,
     CheckpointView,
+    Choice,
+    Decided,
     Identity,
     IdentityKind,
     Principal,
@@ -33,12 +36,15 @@ from engine import (
     RunnerSettings,
     RunState,
     RunView,
+    Settled,
     Store,
     Surface,
     Tx,
     Wanted,
     checkpoint_view,
+    decide,
     holder_name,
+    listed_checkpoints,
     load_dag,
     run_view,
     submit,
@@ -125,6 +131,21 @@ class World:
         grants = (*self.settings.wanted_grants, Wanted(Principal.parse(who), tenant, role))
         self.settings = replace(self.settings, wanted_grants=grants)
         await self.store.write(partial(sync_file, wanted=grants))
+
+    async def take_role(self, who: str) -> None:
+        """Take a role back, as removing it from `signoff.toml` would."""
+        grants = tuple(g for g in self.settings.wanted_grants if str(g.principal) != who)
+        await self.store.write(partial(sync_file, wanted=grants))
+
+    async def decide_on_cli(self, who: str) -> None:
+        """Approve what waits as an OS user, where Slack's weather does not matter."""
+        (checkpoint,) = await self.read(partial(listed_checkpoints, limit=10))
+        answer = Answer(choice=Choice.APPROVE, request_digest=checkpoint.request_digest)
+        outcome = await self.store.write(
+            partial(decide, checkpoint_id=checkpoint.id, caller=_caller(who), answer=answer)
+        )
+        assert isinstance(outcome, Decided)
+        assert isinstance(outcome.ruling, Settled), outcome.ruling
 
     async def start(self, dag: str = GATE, *, by: str = "os:dev") -> RunId:
         """Ask for a run of this DAG, as an OS user or as somebody in Slack."""
