@@ -26,7 +26,6 @@ from engine.model import (
     PrincipalKind,
     Role,
     RunId,
-    RunState,
     Standing,
     Surface,
     TaskId,
@@ -189,10 +188,16 @@ def deploy_dag(policy: Policy | None = None) -> Dag:
 
 
 def give_role(tx: Tx, user: str, role: Role = Role.OPERATOR, tenant: str = TENANT) -> None:
-    """Grant a role to a Slack user of the home workspace, or take over the one held."""
-    principal = Principal(PrincipalKind.SLACK_USER, user)
+    """Grant a role to a Slack user or group of the home workspace, in place of the one held."""
+    principal = Principal.parse(user)
     people.close_grant(tx, principal, tenant, "signoff.toml", "test")
     people.add_grant(tx, principal, tenant, role, "signoff.toml", "test")
+
+
+def give_roles(tx: Tx, *users: str) -> None:
+    """Make Slack users of the home workspace Operators."""
+    for user in users:
+        give_role(tx, user)
 
 
 def take_role(tx: Tx, user: str, tenant: str = TENANT) -> None:
@@ -245,12 +250,13 @@ def says(
     *,
     reason: str = "looks good",
     voters: Iterable[str] = (),
+    groups: Iterable[str] = (),
 ) -> Callable[[Tx], Decided | Missing]:
     """A click of a Slack user on a card of this checkpoint."""
     return partial(
         decide,
         checkpoint_id=opened.id,
-        caller=caller(user),
+        caller=caller(user, groups=groups),
         answer=answer(choice, reason=reason, digest=opened.request_digest),
         voters=tuple(caller(voter) for voter in voters),
     )
@@ -294,6 +300,3 @@ def events(tx: Tx) -> list[str]:
 def now(store: Store, work: Callable[[Tx], T]) -> T:
     """Write and wait, for tests that are not asynchronous."""
     return asyncio.run(store.write(work))
-
-
-ENDED = {RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED}

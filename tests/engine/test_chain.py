@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -101,8 +102,8 @@ def test_a_row_that_does_not_hold_is_found(
 def test_edited_content_is_found(name: str, what: str) -> None:
     """A commitment binds its part's text and its salt."""
     links, parts = trail()
-    edited = {"body": '{"n":99}', "salt": "11" * 16}[what]
-    parts[3] = tuple(replace(p, **{what: edited}) if p.name == name else p for p in parts[3])
+    edited: dict[str, Any] = {what: {"body": '{"n":99}', "salt": "11" * 16}[what]}
+    parts[3] = tuple(replace(p, **edited) if p.name == name else p for p in parts[3])
     assert follow(links, parts, GENESIS) == Broken(3, f"has edited content ({name})")
 
 

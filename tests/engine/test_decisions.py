@@ -60,6 +60,7 @@ from tests.engine.build import (
     events,
     everything,
     give_role,
+    give_roles,
     rows,
     run_of,
     says,
@@ -80,7 +81,7 @@ def store(sqlite_store: Store) -> Store:
 @pytest.fixture
 async def opened(store: Store) -> Checkpoint:
     """A paused run at its checkpoint; Ana and Bob are Operators."""
-    await store.write(lambda tx: [give_role(tx, "U0ANA"), give_role(tx, "U0BOB")])
+    await store.write(lambda tx: give_roles(tx, "U0ANA", "U0BOB"))
     return await store.write(waiting)
 
 
@@ -251,7 +252,7 @@ async def test_the_same_click_twice_counts_once(store: Store, opened: Checkpoint
 
 async def test_the_same_vote_twice_is_written_once(store: Store) -> None:
     """Short of the quorum a doubled delivery changes nothing, however often it comes."""
-    await store.write(lambda tx: [give_role(tx, "U0ANA"), give_role(tx, "U0BOB")])
+    await store.write(lambda tx: give_roles(tx, "U0ANA", "U0BOB"))
     opened = await store.write(partial(waiting, policy=Policy(quorum=2)))
     first = decided(await store.write(says(opened)))
     before = await store.read(everything)
@@ -290,7 +291,7 @@ async def test_a_checkpoint_that_ends_before_its_run_pauses_does_not_wake_it_twi
 @pytest.fixture
 async def two_needed(store: Store) -> Checkpoint:
     """A checkpoint that takes two approvals; Ana, Bob and Cid are Operators."""
-    await store.write(lambda tx: [give_role(tx, user) for user in ("U0ANA", "U0BOB", "U0CID")])
+    await store.write(lambda tx: give_roles(tx, "U0ANA", "U0BOB", "U0CID"))
     return await store.write(partial(waiting, policy=Policy(quorum=2)))
 
 
@@ -340,7 +341,7 @@ async def test_a_vote_does_not_outlive_its_voters_role(
 
 async def test_a_changed_mind_replaces_the_vote(store: Store) -> None:
     """The last word of a person counts, and both words stay on record."""
-    await store.write(lambda tx: [give_role(tx, user) for user in ("U0ANA", "U0BOB", "U0CID")])
+    await store.write(lambda tx: give_roles(tx, "U0ANA", "U0BOB", "U0CID"))
     policy = Policy(quorum=2, reject_quorum=2)
     opened = await store.write(partial(waiting, policy=policy))
     await store.write(says(opened, "U0ANA", Choice.APPROVE))
@@ -603,13 +604,9 @@ async def test_whoever_may_not_decide_is_refused_and_audited(
     store: Store, opened: Checkpoint, who: Any, rules: set[Rule]
 ) -> None:
     """The refusal names the rules that failed, is on record, and nothing else changes."""
-    await store.write(
-        lambda tx: [
-            give_role(tx, "U0VIEW", Role.VIEWER),
-            give_role(tx, "U0FAR", Role.ADMIN, tenant="other"),
-            give_role(tx, "U0REQ"),
-        ]
-    )
+    await store.write(partial(give_role, user="U0VIEW", role=Role.VIEWER))
+    await store.write(partial(give_role, user="U0FAR", role=Role.ADMIN, tenant="other"))
+    await store.write(partial(give_role, user="U0REQ"))
     before = await store.read(everything)
     outcome = await store.write(
         partial(

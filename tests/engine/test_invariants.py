@@ -1,8 +1,8 @@
 """What must hold after every step of any history of clicks, sweeps, roles and time.
 
-The numbers are those of the invariants in docs/explanation: one end (1), all in one
-transaction (2), one resume (3), the digest (4, 9), the deadline (6, 7), entitlement
-and quorum (8), repetition (10), and the trail (11).
+The numbers in the comments: one end (1), all in one transaction (2), one resume (3),
+the digest (4, 9), the deadline (6, 7), entitlement and quorum (8), repetition (10),
+and the trail (11).
 """
 
 import asyncio

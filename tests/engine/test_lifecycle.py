@@ -47,6 +47,10 @@ def dag(*tasks: Task) -> Dag:
     return Dag(name="d", tasks=tasks)
 
 
+def ids(*names: str) -> tuple[TaskId, ...]:
+    return tuple(map(TaskId, names))
+
+
 def where(graph: Dag, **states: TaskState) -> dict[TaskId, TaskView]:
     """Where each task stands; pending where nothing is said."""
     return {t.id: TaskView(t.id, states.get(t.id, S.PENDING)) for t in graph.tasks}
@@ -86,7 +90,7 @@ def test_every_state_can_be_reached(table: Mapping[str, frozenset[str]], start: 
 @pytest.mark.parametrize("state", [s for s in CheckpointState if s is not CheckpointState.PENDING])
 def test_a_checkpoints_end_is_a_word_its_task_may_end_with(state: CheckpointState) -> None:
     """A waiting task ends with the same word as its checkpoint."""
-    assert TASK_END[state] == state
+    assert TASK_END[state].value == state.value
     assert TASK_END[state] in TASK_TRANSITIONS[S.WAITING]
 
 
@@ -149,18 +153,18 @@ REJECT_PATH = dag(gate("g", policy=REJECTING), shell("no", "g", when=when(g="rej
 @pytest.mark.parametrize(
     ("graph", "states", "expected"),
     [
-        (LINE, {}, Plan(start=("a",))),
+        (LINE, {}, Plan(start=ids("a"))),
         (LINE, {"a": S.RUNNING}, Plan()),
-        (LINE, {"a": S.SUCCEEDED}, Plan(start=("b",))),
+        (LINE, {"a": S.SUCCEEDED}, Plan(start=ids("b"))),
         (
             LINE,
             {"a": S.FAILED},
             Plan(
-                skip=("b", "c"),
+                skip=ids("b", "c"),
                 verdict=Verdict(RunState.FAILED, RunCause.TASK_FAILED, TaskId("a")),
             ),
         ),
-        (DIAMOND, {"a": S.SUCCEEDED}, Plan(start=("b", "c"))),
+        (DIAMOND, {"a": S.SUCCEEDED}, Plan(start=ids("b", "c"))),
         (DIAMOND, {"a": S.SUCCEEDED, "b": S.SUCCEEDED, "c": S.RUNNING}, Plan()),
         (
             DIAMOND,
@@ -170,29 +174,31 @@ REJECT_PATH = dag(gate("g", policy=REJECTING), shell("no", "g", when=when(g="rej
         (
             DIAMOND,
             {"a": S.SUCCEEDED, "b": S.FAILED, "c": S.SUCCEEDED},
-            Plan(skip=("d",), verdict=Verdict(RunState.FAILED, RunCause.TASK_FAILED, TaskId("b"))),
+            Plan(
+                skip=ids("d"), verdict=Verdict(RunState.FAILED, RunCause.TASK_FAILED, TaskId("b"))
+            ),
         ),
-        (GATED, {}, Plan(start=("a", "side"))),
-        (GATED, {"a": S.SUCCEEDED, "side": S.RUNNING}, Plan(open=("g",))),
-        (GATED, {"a": S.SUCCEEDED, "g": S.WAITING}, Plan(start=("side",))),
+        (GATED, {}, Plan(start=ids("a", "side"))),
+        (GATED, {"a": S.SUCCEEDED, "side": S.RUNNING}, Plan(open=ids("g"))),
+        (GATED, {"a": S.SUCCEEDED, "g": S.WAITING}, Plan(start=ids("side"))),
         (GATED, {"a": S.SUCCEEDED, "g": S.WAITING, "side": S.RUNNING}, Plan()),
         (GATED, {"a": S.SUCCEEDED, "g": S.WAITING, "side": S.SUCCEEDED}, Plan(pause=True)),
         (GATED, {"a": S.SUCCEEDED, "g": S.WAITING, "side": S.FAILED}, Plan(pause=True)),
-        (GATED, {"a": S.SUCCEEDED, "g": S.APPROVED, "side": S.SUCCEEDED}, Plan(start=("b",))),
+        (GATED, {"a": S.SUCCEEDED, "g": S.APPROVED, "side": S.SUCCEEDED}, Plan(start=ids("b"))),
         (
             GATED,
             {"a": S.SUCCEEDED, "g": S.REJECTED, "side": S.SUCCEEDED},
-            Plan(skip=("b",), verdict=Verdict(RunState.FAILED, RunCause.REJECTED, TaskId("g"))),
+            Plan(skip=ids("b"), verdict=Verdict(RunState.FAILED, RunCause.REJECTED, TaskId("g"))),
         ),
         (
             GATED,
             {"a": S.SUCCEEDED, "g": S.EXPIRED, "side": S.SUCCEEDED},
-            Plan(skip=("b",), verdict=Verdict(RunState.FAILED, RunCause.EXPIRED, TaskId("g"))),
+            Plan(skip=ids("b"), verdict=Verdict(RunState.FAILED, RunCause.EXPIRED, TaskId("g"))),
         ),
-        (BRANCHES, {"g": S.APPROVED}, Plan(skip=("no", "late"), start=("yes",))),
-        (BRANCHES, {"g": S.REJECTED}, Plan(skip=("yes", "late"), start=("no",))),
-        (BRANCHES, {"g": S.EXPIRED}, Plan(skip=("yes", "no"), start=("late",))),
-        (REJECT_PATH, {"g": S.EXPIRED}, Plan(start=("no",))),
+        (BRANCHES, {"g": S.APPROVED}, Plan(skip=ids("no", "late"), start=ids("yes"))),
+        (BRANCHES, {"g": S.REJECTED}, Plan(skip=ids("yes", "late"), start=ids("no"))),
+        (BRANCHES, {"g": S.EXPIRED}, Plan(skip=ids("yes", "no"), start=ids("late"))),
+        (REJECT_PATH, {"g": S.EXPIRED}, Plan(start=ids("no"))),
         (dag(), {}, Plan(verdict=Verdict(RunState.SUCCEEDED))),
         (dag(gate("g")), {"g": S.APPROVED}, Plan(verdict=Verdict(RunState.SUCCEEDED))),
     ],

@@ -66,8 +66,8 @@ def showing(store: Store, version: int) -> Act:
         if posting.handle is not None:
             await store.write(partial(record_shown, posting_id=posting_id, version=version))
             return
-        where = {"place": "C1", "handle": f"{posting_id}.1"}
-        await store.write(partial(record_posted, posting_id=posting_id, version=version, **where))
+        post = partial(record_posted, posting_id=posting_id, place="C1", version=version)
+        await store.write(partial(post, handle=f"{posting_id}.1"))
 
     return act
 
