@@ -93,31 +93,32 @@ async def run_bot(
     heartbeat = Heartbeat(store.clock, settings.tick)
     heartbeat.every_tick("expiry", partial(sweep_expiry, store))
     heartbeat.every_tick("take-over", partial(free_dead, store, socket.gethostname()))
+    parts = [
+        # Deadlines are kept and runs go on whether or not Slack can be reached.
+        heartbeat.run(stop),
+        _talk_to_slack(store, settings, stop, way_in, heartbeat),
+    ]
+    if with_worker:
+        parts.append(supervise_worker(stop))
+    await _together(stop, *parts)
+
+
+async def _together(stop: asyncio.Event, *parts: Coroutine[Any, Any, None]) -> None:
+    """Run parts of the bot until all have ended. When one fails, the others are asked to stop.
+
+    They are not cancelled: a sweep cut off in its middle would look like a failure of its own.
+    """
+    ends = await asyncio.gather(*(_until(stop, part) for part in parts), return_exceptions=True)
+    failures = [end for end in ends if isinstance(end, BaseException)]
+    if failures:
+        raise failures[0]
+
+
+async def _until(stop: asyncio.Event, part: Coroutine[Any, Any, None]) -> None:
     try:
-        async with asyncio.TaskGroup() as tasks:
-            # Deadlines are kept and runs go on whether or not Slack can be reached.
-            tasks.create_task(_until(stop, heartbeat.run(stop)))
-            if with_worker:
-                tasks.create_task(_until(stop, supervise_worker(stop)))
-            tasks.create_task(
-                _until(stop, _talk_to_slack(store, settings, stop, way_in, heartbeat))
-            )
-    except* InvalidSettings as group:
-        raise _first(group) from None
-
-
-def _first(group: BaseExceptionGroup[InvalidSettings]) -> InvalidSettings:
-    error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
-
-
-async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
-    """Run a part of the bot; when it fails, everything stops in order."""
-    try:
-        await work
-    except BaseException:
+        await part
+    finally:
         stop.set()
-        raise
 
 
 async def _talk_to_slack(
@@ -139,9 +140,7 @@ async def _talk_to_slack(
         listeners.register(app, desk)
         outbox = Outbox(store, Notifier(store, slack, settings), _holder())
         heartbeat.every_tick("outbox", outbox.sweep)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_until(stop, outbox.run(stop)))
-            tasks.create_task(_until(stop, _let_slack_in(app, desk, stop, way_in)))
+        await _together(stop, outbox.run(stop), _let_slack_in(app, desk, stop, way_in))
 
 
 async def _let_slack_in(app: AsyncApp, desk: Desk, stop: asyncio.Event, way_in: WayIn) -> None:

@@ -29,8 +29,8 @@ _INTERNAL_HEADERS = frozenset({"x-slack-bolt-lazy-only", "x-slack-bolt-lazy-func
 
 
 def quiet_libraries() -> None:
-    """Keep request bodies and tokens out of the log: at DEBUG these libraries write them."""
-    for name in ("slack_bolt", "slack_sdk", "aiohttp"):
+    """Keep request bodies and tokens out of the log, and chatter: they write all of it."""
+    for name in ("slack_bolt", "slack_sdk", "aiohttp", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # A tick that finds the last one still at work is skipped on purpose, and no news.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)

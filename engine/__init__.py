@@ -9,23 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from engine.attempts import Missing, note_unknown, note_unverified
     from engine.clock import Clock, SystemClock
     from engine.dag import Dag, Gate, OnInterrupt, PythonCall, Shell, Show, Task, dag_digest
     from engine.dagfile import Defaults
     from engine.dagfile import load as load_dag
     from engine.dagfile import parse as parse_dag
-    from engine.decisions import (
-        Decided,
-        Missing,
-        admit,
-        adopt,
-        decide,
-        expire_due,
-        expire_now,
-        note_unknown,
-        note_unverified,
-        sweep_expiry,
-    )
+    from engine.decisions import Decided, admit, decide, expire_now
+    from engine.ending import expire_due, sweep_expiry
     from engine.errors import (
         CheckpointNotFound,
         InvalidDag,
@@ -45,38 +36,40 @@ if TYPE_CHECKING:
         StoreUnavailable,
     )
     from engine.heartbeat import Heartbeat
-    from engine.liveness import holder_name
-    from engine.model import (
+    from engine.identity import (
         Caller,
         Candidate,
+        Entitlement,
+        Identity,
+        IdentityKind,
+        PersonId,
+        Principal,
+        PrincipalKind,
+        Role,
+        Standing,
+        Surface,
+    )
+    from engine.liveness import holder_name
+    from engine.model import (
         Cause,
         Checkpoint,
         CheckpointId,
         CheckpointState,
         Choice,
         Effect,
-        Entitlement,
         Fact,
-        Identity,
-        IdentityKind,
         InputField,
         InputType,
         OnExpire,
-        PersonId,
         Policy,
-        Principal,
-        PrincipalKind,
         ReasonRule,
-        Role,
         RunCause,
         RunId,
         RunState,
-        Standing,
-        Surface,
         TaskId,
         TaskState,
     )
-    from engine.outbox import Outbox, record_held, record_posted, record_shown
+    from engine.outbox import Outbox, adopt, record_held, record_posted, record_shown
     from engine.people import LocalMode, Wanted, grant, revoke, sync_file
     from engine.policy import (
         REASON_LIMIT,
@@ -117,17 +110,12 @@ if TYPE_CHECKING:
     from engine.store.changes import Changes
     from engine.store.checkpoints import Cursor
     from engine.store.locks import FileLock
-    from engine.store.outbox import (
-        Delivery,
-        DeliveryKind,
-        DeliveryState,
-        Posting,
-        PostingState,
-        drop_claims,
-    )
+    from engine.store.outbox import Delivery, DeliveryKind, DeliveryState, drop_claims
     from engine.store.people import GrantRecord, active_grants, get_meta, probe_writable, set_meta
+    from engine.store.postings import Posting, PostingState
     from engine.store.processes import live_worker
-    from engine.store.runs import Run, TaskRecord
+    from engine.store.runs import Run
+    from engine.store.tasks import TaskRecord
     from engine.store.writer import Store, Tx
     from engine.submission import submit
     from engine.tasks.check import check_dag
@@ -155,15 +143,15 @@ _HOME = {
     "load_dag": ("engine.dagfile", "load"),
     "parse_dag": ("engine.dagfile", "parse"),
     "Decided": ("engine.decisions", "Decided"),
-    "Missing": ("engine.decisions", "Missing"),
+    "Missing": ("engine.attempts", "Missing"),
     "admit": ("engine.decisions", "admit"),
-    "adopt": ("engine.decisions", "adopt"),
+    "adopt": ("engine.outbox", "adopt"),
     "decide": ("engine.decisions", "decide"),
-    "expire_due": ("engine.decisions", "expire_due"),
+    "expire_due": ("engine.ending", "expire_due"),
     "expire_now": ("engine.decisions", "expire_now"),
-    "note_unknown": ("engine.decisions", "note_unknown"),
-    "note_unverified": ("engine.decisions", "note_unverified"),
-    "sweep_expiry": ("engine.decisions", "sweep_expiry"),
+    "note_unknown": ("engine.attempts", "note_unknown"),
+    "note_unverified": ("engine.attempts", "note_unverified"),
+    "sweep_expiry": ("engine.ending", "sweep_expiry"),
     "CheckpointNotFound": ("engine.errors", "CheckpointNotFound"),
     "InvalidDag": ("engine.errors", "InvalidDag"),
     "InvalidPrincipal": ("engine.errors", "InvalidPrincipal"),
@@ -180,32 +168,32 @@ _HOME = {
     "StoreInUse": ("engine.errors", "StoreInUse"),
     "StoreReadOnly": ("engine.errors", "StoreReadOnly"),
     "StoreUnavailable": ("engine.errors", "StoreUnavailable"),
-    "Caller": ("engine.model", "Caller"),
-    "Candidate": ("engine.model", "Candidate"),
+    "Caller": ("engine.identity", "Caller"),
+    "Candidate": ("engine.identity", "Candidate"),
     "Cause": ("engine.model", "Cause"),
     "Checkpoint": ("engine.model", "Checkpoint"),
     "CheckpointId": ("engine.model", "CheckpointId"),
     "CheckpointState": ("engine.model", "CheckpointState"),
     "Choice": ("engine.model", "Choice"),
     "Effect": ("engine.model", "Effect"),
-    "Entitlement": ("engine.model", "Entitlement"),
+    "Entitlement": ("engine.identity", "Entitlement"),
     "Fact": ("engine.model", "Fact"),
-    "Identity": ("engine.model", "Identity"),
-    "IdentityKind": ("engine.model", "IdentityKind"),
+    "Identity": ("engine.identity", "Identity"),
+    "IdentityKind": ("engine.identity", "IdentityKind"),
     "InputField": ("engine.model", "InputField"),
     "InputType": ("engine.model", "InputType"),
     "OnExpire": ("engine.model", "OnExpire"),
-    "PersonId": ("engine.model", "PersonId"),
+    "PersonId": ("engine.identity", "PersonId"),
     "Policy": ("engine.model", "Policy"),
-    "Principal": ("engine.model", "Principal"),
-    "PrincipalKind": ("engine.model", "PrincipalKind"),
+    "Principal": ("engine.identity", "Principal"),
+    "PrincipalKind": ("engine.identity", "PrincipalKind"),
     "ReasonRule": ("engine.model", "ReasonRule"),
-    "Role": ("engine.model", "Role"),
+    "Role": ("engine.identity", "Role"),
     "RunCause": ("engine.model", "RunCause"),
     "RunId": ("engine.model", "RunId"),
     "RunState": ("engine.model", "RunState"),
-    "Standing": ("engine.model", "Standing"),
-    "Surface": ("engine.model", "Surface"),
+    "Standing": ("engine.identity", "Standing"),
+    "Surface": ("engine.identity", "Surface"),
     "TaskId": ("engine.model", "TaskId"),
     "TaskState": ("engine.model", "TaskState"),
     "LocalMode": ("engine.people", "LocalMode"),
@@ -244,8 +232,8 @@ _HOME = {
     "Delivery": ("engine.store.outbox", "Delivery"),
     "DeliveryKind": ("engine.store.outbox", "DeliveryKind"),
     "DeliveryState": ("engine.store.outbox", "DeliveryState"),
-    "Posting": ("engine.store.outbox", "Posting"),
-    "PostingState": ("engine.store.outbox", "PostingState"),
+    "Posting": ("engine.store.postings", "Posting"),
+    "PostingState": ("engine.store.postings", "PostingState"),
     "drop_claims": ("engine.store.outbox", "drop_claims"),
     "GrantRecord": ("engine.store.people", "GrantRecord"),
     "active_grants": ("engine.store.people", "active_grants"),
@@ -253,7 +241,7 @@ _HOME = {
     "set_meta": ("engine.store.people", "set_meta"),
     "probe_writable": ("engine.store.people", "probe_writable"),
     "Run": ("engine.store.runs", "Run"),
-    "TaskRecord": ("engine.store.runs", "TaskRecord"),
+    "TaskRecord": ("engine.store.tasks", "TaskRecord"),
     "Store": ("engine.store.writer", "Store"),
     "Tx": ("engine.store.writer", "Tx"),
     "submit": ("engine.submission", "submit"),

@@ -7,12 +7,13 @@ from typing import Any
 
 from engine import lifecycle
 from engine.dag import Dag, Gate, OnInterrupt, Task
-from engine.decisions import open_checkpoint
 from engine.events import RunEnded, RunPaused, RunTakenOver
 from engine.lifecycle import Plan, TaskView, Verdict
 from engine.model import JsonObject, RunId, RunState, TaskId, TaskState
-from engine.store import checkpoints, outbox, runs, trail
-from engine.store.runs import Lease, TaskRecord
+from engine.opening import open_checkpoint
+from engine.store import checkpoints, outbox, runs, tasks, trail
+from engine.store.runs import Lease
+from engine.store.tasks import TaskRecord
 from engine.store.writer import Tx
 from engine.tasks import Failed, Outcome, Succeeded
 from engine.templates import flatten, references, split_reference
@@ -39,7 +40,7 @@ def definition(tx: Tx, run_id: RunId) -> Dag:
 
 def look(tx: Tx, run_id: RunId, dag: Dag, max_parallel: int) -> Position:
     """Where a run stands, and whether a step would change anything. Changes nothing."""
-    views = runs.views(tx, run_id)
+    views = tasks.views(tx, run_id)
     plan = lifecycle.plan(dag, views, tx.now)
     running = _running(views)
     starts = plan.start if len(running) < max_parallel else ()
@@ -56,7 +57,7 @@ def step(tx: Tx, lease: Lease, dag: Dag, surface: str, max_parallel: int) -> Pos
     runs.assert_held(tx, lease)
     run = _run(tx, lease.run_id)
     while True:
-        views = runs.views(tx, run.id)
+        views = tasks.views(tx, run.id)
         plan = lifecycle.plan(dag, views, tx.now)
         running = _running(views)
         starts = plan.start[: max(0, max_parallel - len(running))]
@@ -75,13 +76,13 @@ def step(tx: Tx, lease: Lease, dag: Dag, surface: str, max_parallel: int) -> Pos
 
 def inputs_of(tx: Tx, run_id: RunId, task: Task) -> JsonObject:
     """What a task is given: its parents' outputs, as `task__key`."""
-    return flatten(runs.outputs_of(tx, run_id, task.depends_on))
+    return flatten(tasks.outputs_of(tx, run_id, task.depends_on))
 
 
 def note_process(tx: Tx, lease: Lease, task_id: TaskId, pgid: int, started: float) -> None:
     """Remember the process group of a task that is about to run. Raises `LeaseLost`."""
     runs.assert_held(tx, lease)
-    runs.note_process(tx, lease.run_id, task_id, pgid, started)
+    tasks.note_process(tx, lease.run_id, task_id, pgid, started)
 
 
 def finish(tx: Tx, lease: Lease, task: Task, number: int, outcome: Outcome, jitter: float) -> None:
@@ -98,13 +99,13 @@ def finish(tx: Tx, lease: Lease, task: Task, number: int, outcome: Outcome, jitt
             ended_at = tx.now if again is None else None
             values = {"error": error, "not_before": again, "ended_at": ended_at}
     values |= {"log_tail": outcome.log_tail, "pgid": None, "process_started": None}
-    runs.set_task(tx, lease.run_id, task.id, TaskState.RUNNING, state, **values)
+    tasks.set_state(tx, lease.run_id, task.id, TaskState.RUNNING, state, **values)
 
 
 def interrupted(tx: Tx, run_id: RunId) -> list[TaskRecord]:
     """The tasks that an earlier holder of the run left running."""
     return [
-        record for record in runs.tasks(tx, run_id).values() if record.state is TaskState.RUNNING
+        record for record in tasks.records(tx, run_id).values() if record.state is TaskState.RUNNING
     ]
 
 
@@ -118,7 +119,7 @@ def take_over(
     runs.assert_held(tx, lease)
     for record in left:
         again = dag.task(record.id).on_interrupt is OnInterrupt.RETRY and record.id not in unended
-        runs.set_task(
+        tasks.set_state(
             tx,
             lease.run_id,
             record.id,
@@ -154,7 +155,7 @@ def _open(tx: Tx, run: runs.Run, dag: Dag, plan: Plan, surface: str) -> None:
     for task_id in plan.open:
         gate = gates[task_id]
         _leave_pending(tx, run.id, task_id, TaskState.WAITING, started_at=tx.now)
-        outputs = runs.outputs_of(tx, run.id, _quoted(gate))
+        outputs = tasks.outputs_of(tx, run.id, _quoted(gate))
         open_checkpoint(tx, run, dag.task(task_id), gate, outputs, surface)
 
 
@@ -183,7 +184,7 @@ def _start(
 def _leave_pending(
     tx: Tx, run_id: RunId, task_id: TaskId, state: TaskState, **values: object
 ) -> None:
-    if not runs.set_task(tx, run_id, task_id, TaskState.PENDING, state, **values):
+    if not tasks.set_state(tx, run_id, task_id, TaskState.PENDING, state, **values):
         raise AssertionError(f"{task_id} of {run_id} is not pending in its own transaction")
 
 

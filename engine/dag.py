@@ -8,15 +8,14 @@ from functools import cached_property
 from typing import Any
 
 from engine.digest import digest
+from engine.identity import Principal, Role
 from engine.model import (
     InputField,
     InputType,
     JsonObject,
     OnExpire,
     Policy,
-    Principal,
     ReasonRule,
-    Role,
     TaskId,
     TaskState,
 )

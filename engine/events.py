@@ -9,7 +9,8 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from engine.model import CheckpointId, PersonId, RunId
+from engine.identity import PersonId
+from engine.model import CheckpointId, RunId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """APScheduler ticks, a watchdog minds it. The rows are the truth; a job only looks."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ Job = Callable[[], Awaitable[object]]
 _MISSED_TICKS = 5
 _LEAST_PATIENCE_S = 2.0
 _JOB_TIMEOUT_S = 30.0
+_REST_S = 5.0
 
 
 class Heartbeat:
@@ -30,6 +32,8 @@ class Heartbeat:
         self._tick = tick
         self._jobs: dict[str, Job] = {}
         self._last_beat = clock.monotonic()
+        self._resting = asyncio.Event()
+        self._resting.set()
         self._scheduler = AsyncIOScheduler(
             timezone=UTC,
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
@@ -58,6 +62,7 @@ class Heartbeat:
                     )
                     self._arm()
         finally:
+            await self._come_to_rest()
             self._scheduler.shutdown(wait=False)
 
     @property
@@ -75,7 +80,22 @@ class Heartbeat:
             next_run_time=datetime.now(UTC),
         )
 
+    async def _come_to_rest(self) -> None:
+        """Let the beat that is under way finish: a cancelled one would look like a failure."""
+        self._scheduler.pause()
+        await asyncio.sleep(0)  # a beat that was handed over just now begins
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_REST_S):
+                await self._resting.wait()
+
     async def _beat(self) -> None:
+        self._resting.clear()
+        try:
+            await self._run_jobs()
+        finally:
+            self._resting.set()
+
+    async def _run_jobs(self) -> None:
         self._last_beat = self._clock.monotonic()
         for name, job in self._jobs.items():
             try:

@@ -1,19 +1,17 @@
 """Frozen values and ids: the words of the domain, without a database."""
 
-import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import IntEnum, StrEnum
-from typing import Any, NewType, Self
+from enum import StrEnum
+from typing import Any, NewType
 
-from engine.errors import InvalidPrincipal
+from engine.identity import Identity, PersonId, Principal, Role, Surface
 
 RunId = NewType("RunId", str)
 TaskId = NewType("TaskId", str)
 CheckpointId = NewType("CheckpointId", str)
-PersonId = NewType("PersonId", str)
 
 JsonObject = Mapping[str, Any]
 
@@ -39,24 +37,6 @@ def new_checkpoint_id() -> CheckpointId:
 def new_person_id() -> PersonId:
     """A fresh person id: `pn_` and 60 random bits. It is a pseudonym: it tells nothing."""
     return PersonId(_new_id("pn_"))
-
-
-class Role(IntEnum):
-    """What a person may do in a tenant. A higher role includes the lower ones."""
-
-    VIEWER = 1
-    OPERATOR = 2
-    ADMIN = 3
-
-    @property
-    def label(self) -> str:
-        """The name as people write it: `Viewer`, `Operator`, `Admin`."""
-        return self.name.capitalize()
-
-    @classmethod
-    def parse(cls, text: str) -> Self | None:
-        """The role of this name, in any letter case; None when there is none."""
-        return cls.__members__.get(text.strip().upper())
 
 
 class Choice(StrEnum):
@@ -129,125 +109,6 @@ class TaskState(StrEnum):
 
 OPEN_TASK_STATES = frozenset({TaskState.PENDING, TaskState.RUNNING, TaskState.WAITING})
 ENDED_RUN_STATES = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED})
-
-
-class IdentityKind(StrEnum):
-    """Where an identity comes from."""
-
-    SLACK = "slack"  # realm: enterprise or team id; subject: user id
-    OS = "os"  # realm: host name; subject: user name
-    EMAIL = "email"  # realm: empty; subject: the address, lower case
-    AIRFLOW = "airflow"  # realm: the backend's name; subject: the user name
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """One of a person's ids. Equal identities are the same account."""
-
-    kind: IdentityKind
-    realm: str
-    subject: str
-
-    def __str__(self) -> str:
-        return ":".join(part for part in (self.kind.value, self.realm, self.subject) if part)
-
-
-class PrincipalKind(StrEnum):
-    """Whom a grant or an approver list can name."""
-
-    SLACK_USER = "slack_user"
-    SLACK_GROUP = "slack_group"
-    EMAIL = "email"
-    OS_USER = "os_user"
-
-
-_SLACK_ID = re.compile(r"(?:(?P<realm>[TE][A-Z0-9]{2,})/)?(?P<subject>[UWS][A-Z0-9]{2,})")
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-_OS_USER = re.compile(r"os:(?P<subject>[^\s:@/]+)(?:@(?P<realm>[^\s@]+))?")
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Principal:
-    """Whom a rule names: a Slack user, a user group, an e-mail or an OS user.
-
-    An empty realm means "here": the workspace the bot is installed in, or any
-    host that opens this database.
-    """
-
-    kind: PrincipalKind
-    subject: str
-    realm: str = ""
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read `U012AB`, `T012/U012AB`, `S012AB`, `ana@example.com`, `os:ana` or `os:ana@host`.
-
-        Raises `InvalidPrincipal`.
-        """
-        text = text.strip()
-        if match := _OS_USER.fullmatch(text):
-            return cls(PrincipalKind.OS_USER, match["subject"], match["realm"] or "")
-        if match := _SLACK_ID.fullmatch(text):
-            is_group = match["subject"].startswith("S")
-            kind = PrincipalKind.SLACK_GROUP if is_group else PrincipalKind.SLACK_USER
-            return cls(kind, match["subject"], match["realm"] or "")
-        if _EMAIL.fullmatch(text):
-            return cls(PrincipalKind.EMAIL, text.lower())
-        raise InvalidPrincipal(text)
-
-    def __str__(self) -> str:
-        if self.kind is PrincipalKind.OS_USER:
-            return f"os:{self.subject}@{self.realm}" if self.realm else f"os:{self.subject}"
-        return f"{self.realm}/{self.subject}" if self.realm else self.subject
-
-
-class Standing(StrEnum):
-    """What the surface says an account is."""
-
-    MEMBER = "member"
-    GUEST = "guest"
-    EXTERNAL = "external"  # of another workspace, through a shared channel
-    BOT = "bot"
-    DEACTIVATED = "deactivated"
-
-
-class Surface(StrEnum):
-    """Where an action came in."""
-
-    SLACK = "slack"
-    CLI = "cli"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
-    """What a surface vouches for about whoever acts. Roles are not among it."""
-
-    identity: Identity
-    surface: Surface
-    name: str
-    standing: Standing = Standing.MEMBER
-    at_home: bool = True  # of the bot's own workspace, or on this host
-    email: str | None = None
-    groups: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Entitlement:
-    """The highest role found for a person in a tenant, and where it came from."""
-
-    role: Role
-    source: str  # for example "signoff.toml: S0RELEASE", "granted by os:root", "USER_RBAC_ROLE"
-    by_id: bool = False  # granted to this very account, not through a group or an e-mail
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """A caller as the deciding transaction found them."""
-
-    person_id: PersonId
-    caller: Caller
-    entitlement: Entitlement | None
-    kinds: frozenset[tuple[IdentityKind, str]] = frozenset()  # (kind, realm) of all identities
 
 
 class ReasonRule(StrEnum):

@@ -12,7 +12,7 @@ from typing import Any
 from engine.errors import StoreError
 from engine.events import DeliveryGivenUp, PostingMade
 from engine.ports import Delivered, Deliverer, Impossible, Outcome, RetryLater
-from engine.store import checkpoints, outbox, trail
+from engine.store import checkpoints, outbox, postings, trail
 from engine.store.outbox import Delivery, DeliveryKind
 from engine.store.writer import Store, Tx
 
@@ -119,7 +119,7 @@ def _note(delivery: Delivery, holder: str, outcome: Outcome, tx: Tx) -> None:
 def _is_true(tx: Tx, delivery: Delivery) -> bool:
     if delivery.kind is not DeliveryKind.POSTING or delivery.posting_id is None:
         return True
-    posting = outbox.posting(tx, delivery.posting_id)
+    posting = postings.load(tx, delivery.posting_id)
     return posting.shown_version >= posting.wanted_version
 
 
@@ -147,15 +147,15 @@ def back_off(attempts: int, jitter: float) -> timedelta:
 
 def record_posted(tx: Tx, posting_id: int, place: str, handle: str, version: int) -> None:
     """A new copy of a card stands, and shows this version."""
-    known = outbox.posting(tx, posting_id)
+    known = postings.load(tx, posting_id)
     if known.handle == handle:  # it made itself known before Slack's reply reached us
-        outbox.shown(tx, posting_id, version)
+        postings.shown(tx, posting_id, version)
         return
     if known.handle is not None:
         # Two posts raced for one posting: the first stays, this one is taken in as a copy.
-        outbox.adopt_posting(tx, known.checkpoint_id, known.surface, place, handle)
+        postings.adopt(tx, known.checkpoint_id, known.surface, place, handle)
     else:
-        outbox.posted(tx, posting_id, place, handle, version)
+        postings.posted(tx, posting_id, place, handle, version)
     checkpoint = checkpoints.load(tx, known.checkpoint_id)
     trail.append(
         tx,
@@ -171,13 +171,35 @@ def record_posted(tx: Tx, posting_id: int, place: str, handle: str, version: int
 
 def record_shown(tx: Tx, posting_id: int, version: int) -> None:
     """A copy of a card now shows this version."""
-    if not outbox.shown(tx, posting_id, version):
+    if not postings.shown(tx, posting_id, version):
         # Somebody slow drew an old version over a newer one: draw it again.
-        posting = outbox.posting(tx, posting_id)
+        posting = postings.load(tx, posting_id)
         key = f"posting:{posting_id}"
         outbox.ask(tx, DeliveryKind.POSTING, posting.checkpoint_id, key, posting_id=posting_id)
 
 
 def record_held(tx: Tx, posting_id: int, reason: str) -> None:
     """The surface refuses this copy for now, and why."""
-    outbox.hold(tx, posting_id, reason)
+    postings.hold(tx, posting_id, reason)
+
+
+def adopt(tx: Tx, checkpoint_id: str, surface: str, place: str, handle: str) -> bool:
+    """Take in a copy of a card we did not know of. False when it was known, or of no checkpoint."""
+    checkpoint = checkpoints.load(tx, checkpoint_id)
+    if checkpoint is None:
+        return False
+    if postings.adopt(tx, checkpoint_id, surface, place, handle) is None:
+        return False
+    trail.append(
+        tx,
+        PostingMade(
+            run_id=checkpoint.run_id,
+            checkpoint_id=checkpoint.id,
+            surface=surface,
+            place=place,
+            handle=handle,
+            adopted=True,
+        ),
+    )
+    postings.want_true(tx, checkpoint.id, checkpoint.version)
+    return True

@@ -3,17 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from engine.entitlement import entitlement
 from engine.events import RoleChangeRefused, RoleGranted, RoleRevoked
-from engine.model import (
-    Caller,
-    Candidate,
-    Entitlement,
-    PersonId,
-    Principal,
-    Role,
-    Surface,
-)
-from engine.policy import Finding, Refused, Rule, entitlement
+from engine.identity import Caller, Candidate, Entitlement, PersonId, Principal, Role, Surface
+from engine.policy import Finding, Refused, Rule
 from engine.store import people, trail
 from engine.store.writer import Tx
 

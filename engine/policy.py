@@ -10,24 +10,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, assert_never
 
-from engine.inputs import parse_inputs
-from engine.model import (
+from engine.entitlement import names
+from engine.identity import (
     Caller,
     Candidate,
-    Checkpoint,
-    CheckpointState,
-    Choice,
-    Entitlement,
     IdentityKind,
     PersonId,
-    Policy,
-    Principal,
-    PrincipalKind,
-    ReasonRule,
     Role,
     Standing,
     Surface,
 )
+from engine.inputs import parse_inputs
+from engine.model import Checkpoint, CheckpointState, Choice, Policy, ReasonRule
 
 REASON_LIMIT = 3000  # characters; also what a Slack text input accepts at most
 
@@ -314,53 +308,3 @@ def is_storable(text: str) -> bool:
 def _inputs(errors: Mapping[str, str]) -> Finding:
     found = "; ".join(f"{name} {sentence}" for name, sentence in errors.items()) or "valid"
     return Finding(Rule.INPUTS, not errors, "every field valid", found)
-
-
-def names(principal: Principal, caller: Caller) -> bool:
-    """Whether this principal means this caller.
-
-    Groups and e-mails are the workspace's word about its own full members; of
-    anybody else only the exact account id is believed.
-    """
-    identity = caller.identity
-    here = caller.at_home if principal.realm == "" else principal.realm == identity.realm
-    match principal.kind:
-        case PrincipalKind.SLACK_USER:
-            slack = identity.kind is IdentityKind.SLACK
-            return slack and here and principal.subject == identity.subject
-        case PrincipalKind.OS_USER:
-            local = identity.kind is IdentityKind.OS
-            return local and here and principal.subject == identity.subject
-        case PrincipalKind.SLACK_GROUP:
-            return _full_member(caller) and principal.subject in caller.groups
-        case PrincipalKind.EMAIL:
-            return _full_member(caller) and principal.subject == (caller.email or "").lower()
-        case _:
-            assert_never(principal.kind)
-
-
-def _full_member(caller: Caller) -> bool:
-    return caller.at_home and caller.standing is Standing.MEMBER
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """A role given to a principal in a tenant, and by whom."""
-
-    principal: Principal
-    tenant: str
-    role: Role
-    source: str
-
-
-_BY_ID = frozenset({PrincipalKind.SLACK_USER, PrincipalKind.OS_USER})
-
-
-def entitlement(grants: Sequence[Grant], caller: Caller) -> Entitlement | None:
-    """The highest role these grants give the caller; at equal role, one by id wins."""
-    found = [
-        Entitlement(grant.role, grant.source, by_id=grant.principal.kind in _BY_ID)
-        for grant in grants
-        if names(grant.principal, caller)
-    ]
-    return max(found, key=lambda e: (e.role, e.by_id), default=None)

@@ -6,28 +6,25 @@ from datetime import datetime
 
 from engine import lifecycle
 from engine.dag import Dag
-from engine.model import (
+from engine.identity import (
     Caller,
-    Checkpoint,
-    CheckpointState,
-    Choice,
     Entitlement,
     Identity,
-    JsonObject,
     PersonId,
     Principal,
     PrincipalKind,
     Role,
-    RunState,
     Surface,
-    TaskId,
 )
+from engine.model import Checkpoint, CheckpointState, Choice, JsonObject, RunState, TaskId
 from engine.people import LocalMode, known, roles_of
 from engine.policy import entitled
-from engine.store import checkpoints, outbox, people, runs
+from engine.store import checkpoints, outbox, people, postings, runs, tasks
 from engine.store.checkpoints import Cursor
-from engine.store.outbox import Delivery, Posting
-from engine.store.runs import Run, TaskRecord
+from engine.store.outbox import Delivery
+from engine.store.postings import Posting
+from engine.store.runs import Run
+from engine.store.tasks import TaskRecord
 from engine.store.writer import Tx
 
 _SCAN = 500  # how many pending rows `mine` looks at for one page at most
@@ -127,7 +124,7 @@ def checkpoint_view(tx: Tx, checkpoint_id: str) -> CheckpointView | None:
         voices=voices,
         run=run,
         channel=checkpoints.channel_of(tx, recorded.id),
-        postings=tuple(outbox.postings(tx, recorded.id)),
+        postings=tuple(postings.of_checkpoint(tx, recorded.id)),
     )
 
 
@@ -140,7 +137,7 @@ def run_view(tx: Tx, run_id: str) -> RunView | None:
     return RunView(
         run=run,
         dag=runs.definition(tx, run.dag_digest),
-        tasks=runs.tasks(tx, run_id),
+        tasks=tasks.records(tx, run_id),
         checkpoints=tuple(lifecycle.effective(c, tx.now) for c in reversed(asked)),
         requester=_persons(tx, [run.requester])[run.requester],
     )

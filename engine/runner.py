@@ -18,7 +18,8 @@ from engine.errors import LeaseLost, StoreError
 from engine.model import RunState, TaskId
 from engine.store import runs
 from engine.store.changes import Changes
-from engine.store.runs import Lease, TaskRecord
+from engine.store.runs import Lease
+from engine.store.tasks import TaskRecord
 from engine.store.writer import Store, Tx
 from engine.tasks import Attempt, end_orphan, run_attempt
 

@@ -2,7 +2,8 @@
 
 from engine.dag import Dag
 from engine.events import RunRefused, RunStarted
-from engine.model import Caller, Role, RunId, new_run_id
+from engine.identity import Caller, Role
+from engine.model import RunId, new_run_id
 from engine.people import LocalMode, resolve
 from engine.policy import Finding, Refused, Rule
 from engine.store import runs, trail
@@ -15,9 +16,7 @@ def submit(
     """Queue a run of this DAG on `host`. Needs Operator in the DAG's tenant."""
     candidate = resolve(tx, caller, dag.tenant, local)
     held = candidate.entitlement
-    personal = trail.Personal(
-        candidate.person_id, {"name": caller.name, "identity": str(caller.identity)}
-    )
+    personal = trail.about(candidate.person_id, caller)
     if held is None or held.role < Role.OPERATOR:
         trail.append(
             tx,

@@ -21,15 +21,8 @@ from engine.dagfile.forms import form_reader
 from engine.dagfile.problems import did_you_mean
 from engine.dagfile.yaml_nodes import Entries, Node, Scalar
 from engine.errors import InvalidPrincipal, Problem
-from engine.model import (
-    Choice,
-    OnExpire,
-    Policy,
-    Principal,
-    PrincipalKind,
-    ReasonRule,
-    Role,
-)
+from engine.identity import Principal, PrincipalKind, Role
+from engine.model import Choice, OnExpire, Policy, ReasonRule
 from engine.templates import references, split_reference, strays
 
 MAX_QUORUM = 50

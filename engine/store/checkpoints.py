@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from engine.dag import policy_from_json, policy_to_json
+from engine.identity import Identity, IdentityKind, PersonId, Role, Surface
 from engine.model import (
     Cause,
     Checkpoint,
@@ -17,12 +18,7 @@ from engine.model import (
     Decision,
     Effect,
     Fact,
-    Identity,
-    IdentityKind,
-    PersonId,
-    Role,
     RunId,
-    Surface,
     TaskId,
 )
 from engine.policy import Finding, is_storable

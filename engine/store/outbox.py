@@ -15,14 +15,6 @@ _posting = table_of(PostingRow)
 _delivery = table_of(DeliveryRow)
 
 
-class PostingState(StrEnum):
-    """Where a copy of a card stands."""
-
-    WANTED = "wanted"
-    POSTED = "posted"
-    HELD = "held"  # the surface refuses for now: not invited, no such channel, archived
-
-
 class DeliveryState(StrEnum):
     """Where a delivery stands."""
 
@@ -40,21 +32,6 @@ class DeliveryKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Posting:
-    """One copy of a card."""
-
-    id: int
-    checkpoint_id: CheckpointId
-    surface: str
-    place: str
-    handle: str | None
-    shown_version: int
-    wanted_version: int
-    state: PostingState
-    error: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """One thing to tell."""
 
@@ -68,73 +45,6 @@ class Delivery:
     due_at: datetime
     created_at: datetime
     error: str | None
-
-
-def want_posting(tx: Tx, checkpoint_id: str, surface: str, place: str, version: int) -> int:
-    """Ask for a new copy of a card; returns its id."""
-    inserted = tx.run(
-        _posting.insert().values(
-            checkpoint_id=checkpoint_id,
-            surface=surface,
-            place=place,
-            shown_version=0,
-            wanted_version=version,
-            state=PostingState.WANTED,
-            created_at=tx.now,
-        )
-    )
-    posting_id = int(inserted.inserted_primary_key[0])  # type: ignore[index]
-    ask(tx, DeliveryKind.POSTING, checkpoint_id, f"posting:{posting_id}", posting_id=posting_id)
-    return posting_id
-
-
-def adopt_posting(tx: Tx, checkpoint_id: str, surface: str, place: str, handle: str) -> int | None:
-    """Take in a copy that made itself known (a post whose reply was lost, or is still under way).
-
-    When a copy is still wanted, this is that one; otherwise it is one more, to be
-    drawn true like the others. Returns its id, or None when it was known already.
-    """
-    if is_known(tx, surface, place, handle):
-        return None
-    posting_id = _unposted(tx, checkpoint_id, surface)
-    if posting_id is None:
-        posting_id = want_posting(tx, checkpoint_id, surface, place, version=1)
-    posted(tx, posting_id, place, handle, version=0)
-    ask(tx, DeliveryKind.POSTING, checkpoint_id, f"posting:{posting_id}", posting_id=posting_id)
-    return posting_id
-
-
-def _unposted(tx: Tx, checkpoint_id: str, surface: str) -> int | None:
-    query = (
-        sa.select(_posting.c.id)
-        .where(
-            _posting.c.checkpoint_id == checkpoint_id,
-            _posting.c.surface == surface,
-            _posting.c.handle.is_(None),
-        )
-        .order_by(_posting.c.id)
-        .limit(1)
-    )
-    return tx.run(query).scalar_one_or_none()
-
-
-def is_known(tx: Tx, surface: str, place: str, handle: str) -> bool:
-    """Whether this copy is one we know of."""
-    same = sa.and_(
-        _posting.c.surface == surface, _posting.c.place == place, _posting.c.handle == handle
-    )
-    return tx.run(sa.select(_posting.c.id).where(same)).one_or_none() is not None
-
-
-def want_true(tx: Tx, checkpoint_id: str, version: int) -> None:
-    """Every copy of this card should show at least this version."""
-    tx.run(
-        _posting.update()
-        .where(_posting.c.checkpoint_id == checkpoint_id, _posting.c.wanted_version < version)
-        .values(wanted_version=version)
-    )
-    for posting in postings(tx, checkpoint_id):
-        ask(tx, DeliveryKind.POSTING, checkpoint_id, f"posting:{posting.id}", posting_id=posting.id)
 
 
 def ask(
@@ -265,60 +175,6 @@ def next_due(tx: Tx) -> datetime | None:
     return found
 
 
-def posting(tx: Tx, posting_id: int) -> Posting:
-    """One copy of a card."""
-    return _posting_value(tx.run(sa.select(_posting).where(_posting.c.id == posting_id)).one())
-
-
-def postings(tx: Tx, checkpoint_id: str) -> list[Posting]:
-    """Every copy of a card, the first asked for first."""
-    query = sa.select(_posting).where(_posting.c.checkpoint_id == checkpoint_id)
-    return [_posting_value(row) for row in tx.run(query.order_by(_posting.c.id))]
-
-
-def posted(tx: Tx, posting_id: int, place: str, handle: str, version: int) -> None:
-    """A copy stands at `place` and shows `version`."""
-    tx.run(
-        _posting.update()
-        .where(_posting.c.id == posting_id)
-        .values(
-            place=place,
-            handle=handle,
-            shown_version=version,
-            state=PostingState.POSTED,
-            error=None,
-            posted_at=tx.now,
-        )
-    )
-
-
-def shown(tx: Tx, posting_id: int, version: int) -> bool:
-    """A copy now shows `version`; True when that is what it should show."""
-    tx.run(
-        _posting.update()
-        .where(_posting.c.id == posting_id)
-        .values(shown_version=version, error=None)
-    )
-    still_wanted = sa.select(_posting.c.id).where(
-        _posting.c.id == posting_id, _posting.c.wanted_version > version
-    )
-    return tx.run(still_wanted).one_or_none() is None
-
-
-def hold(tx: Tx, posting_id: int, error: str) -> None:
-    """The surface refuses this copy for now."""
-    tx.run(
-        _posting.update()
-        .where(_posting.c.id == posting_id)
-        .values(
-            error=error,
-            state=sa.case(
-                (_posting.c.handle.is_(None), PostingState.HELD.value), else_=_posting.c.state
-            ),
-        )
-    )
-
-
 def troubled(tx: Tx, limit: int) -> list[Delivery]:
     """Deliveries that failed at least once and are not done: what a doctor looks at."""
     query = (
@@ -334,20 +190,6 @@ def deliveries(tx: Tx, checkpoint_id: str) -> list[Delivery]:
     """Everything the outside was or is to be told about a checkpoint."""
     query = sa.select(_delivery).where(_delivery.c.checkpoint_id == checkpoint_id)
     return [_delivery_value(row) for row in tx.run(query.order_by(_delivery.c.id))]
-
-
-def _posting_value(row: sa.Row[Any]) -> Posting:
-    return Posting(
-        id=row.id,
-        checkpoint_id=CheckpointId(row.checkpoint_id),
-        surface=row.surface,
-        place=row.place,
-        handle=row.handle,
-        shown_version=row.shown_version,
-        wanted_version=row.wanted_version,
-        state=PostingState(row.state),
-        error=row.error,
-    )
 
 
 def _delivery_value(row: sa.Row[Any]) -> Delivery:

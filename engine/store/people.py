@@ -6,8 +6,9 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from engine.model import Identity, IdentityKind, PersonId, Principal, Role, new_person_id
-from engine.policy import Grant
+from engine.entitlement import Grant
+from engine.identity import Identity, IdentityKind, PersonId, Principal, Role
+from engine.model import new_person_id
 from engine.store.writer import Tx
 from engine.tables import IdentityRow, MetaRow, PersonRow, RoleGrantRow, table_of
 

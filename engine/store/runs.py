@@ -1,6 +1,5 @@
 """Runs and tasks, and the lease a run is driven under."""
 
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,17 +8,8 @@ import sqlalchemy as sa
 
 from engine.dag import Dag, dag_digest, dag_from_json, dag_to_json
 from engine.errors import LeaseLost
-from engine.lifecycle import TaskView
-from engine.model import (
-    ENDED_RUN_STATES,
-    JsonObject,
-    PersonId,
-    RunCause,
-    RunId,
-    RunState,
-    TaskId,
-    TaskState,
-)
+from engine.identity import PersonId
+from engine.model import ENDED_RUN_STATES, RunCause, RunId, RunState, TaskId, TaskState
 from engine.store.writer import Tx
 from engine.tables import DagRow, RunRow, TaskRow, table_of
 
@@ -61,23 +51,6 @@ class Run:
     def has_ended(self) -> bool:
         """Whether nothing will happen to this run any more."""
         return self.state in ENDED_RUN_STATES
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskRecord:
-    """A task of a run as recorded."""
-
-    id: TaskId
-    state: TaskState
-    attempt: int
-    not_before: datetime | None
-    started_at: datetime | None
-    ended_at: datetime | None
-    pgid: int | None
-    process_started: float | None
-    output: JsonObject | None
-    error: str | None
-    log_tail: str | None
 
 
 def insert(
@@ -134,52 +107,6 @@ def definition(tx: Tx, digest: str) -> Dag:
     """The DAG a run is pinned to."""
     query = sa.select(_dag.c.definition).where(_dag.c.digest == digest)
     return dag_from_json(tx.run(query).scalar_one())
-
-
-def tasks(tx: Tx, run_id: str) -> dict[TaskId, TaskRecord]:
-    """The tasks of a run in the order they were declared."""
-    rows = tx.run(sa.select(_task).where(_task.c.run_id == run_id).order_by(_task.c.position))
-    return {
-        TaskId(row.task_id): TaskRecord(
-            id=TaskId(row.task_id),
-            state=TaskState(row.state),
-            attempt=row.attempt,
-            not_before=row.not_before,
-            started_at=row.started_at,
-            ended_at=row.ended_at,
-            pgid=row.pgid,
-            process_started=row.process_started,
-            output=row.output,
-            error=row.error,
-            log_tail=row.log_tail,
-        )
-        for row in rows
-    }
-
-
-def views(tx: Tx, run_id: str) -> dict[TaskId, TaskView]:
-    """Where the tasks of a run stand, without what they left."""
-    rows = tx.run(
-        sa.select(_task.c.task_id, _task.c.state, _task.c.attempt, _task.c.not_before)
-        .where(_task.c.run_id == run_id)
-        .order_by(_task.c.position)
-    )
-    return {
-        TaskId(row.task_id): TaskView(
-            TaskId(row.task_id), TaskState(row.state), row.attempt, row.not_before
-        )
-        for row in rows
-    }
-
-
-def outputs_of(tx: Tx, run_id: str, task_ids: Collection[str]) -> dict[TaskId, JsonObject]:
-    """The outputs of these tasks, where they have any, in the order they were declared."""
-    rows = tx.run(
-        sa.select(_task.c.task_id, _task.c.output)
-        .where(_task.c.run_id == run_id, _task.c.task_id.in_(task_ids))
-        .order_by(_task.c.position)
-    )
-    return {TaskId(row.task_id): row.output for row in rows if row.output is not None}
 
 
 def listed(
@@ -298,32 +225,6 @@ def end(
         lease_holder=None,
         lease_expires_at=None,
     )
-
-
-def set_task(
-    tx: Tx, run_id: str, task_id: str, was: TaskState, state: TaskState, **values: Any
-) -> bool:
-    """Compare-and-set a task's state. False when it no longer was in `was`."""
-    result = tx.run(
-        _task.update()
-        .where(_task.c.run_id == run_id, _task.c.task_id == task_id, _task.c.state == was)
-        .values(state=state, **values)
-    )
-    return result.rowcount == 1
-
-
-def note_process(tx: Tx, run_id: str, task_id: str, pgid: int, started: float) -> None:
-    """Remember a task's process group, so that whoever takes over can end it."""
-    tx.run(
-        _task.update()
-        .where(_task.c.run_id == run_id, _task.c.task_id == task_id)
-        .values(pgid=pgid, process_started=started)
-    )
-
-
-def outputs(records: Mapping[TaskId, TaskRecord]) -> dict[TaskId, JsonObject]:
-    """The outputs of the tasks that have any."""
-    return {task_id: r.output for task_id, r in records.items() if r.output is not None}
 
 
 def _holds(lease: Lease) -> sa.ColumnElement[bool]:

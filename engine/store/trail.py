@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from engine import chain
 from engine.events import Event
-from engine.model import PersonId
+from engine.identity import Caller, PersonId
 from engine.store.writer import Tx
 from engine.tables import AuditContentRow, AuditHeadRow, AuditRow, RefusalWindowRow, table_of
 
@@ -29,6 +29,11 @@ class Personal:
 
     person_id: PersonId | None
     content: Mapping[str, Any]
+
+
+def about(person_id: PersonId, caller: Caller, **more: object) -> Personal:
+    """Who an event is about: their name and account, and what else is personal."""
+    return Personal(person_id, {"name": caller.name, "identity": str(caller.identity), **more})
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,31 +9,35 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlmodel import SQLModel
 
+from engine.attempts import Missing
 from engine.dag import Dag, Gate, Shell, Task
-from engine.decisions import Decided, Missing, decide, open_checkpoint
-from engine.model import (
+from engine.decisions import Decided, decide
+from engine.identity import (
     Caller,
     Candidate,
-    Checkpoint,
-    CheckpointId,
-    Choice,
     Entitlement,
     Identity,
     IdentityKind,
     PersonId,
-    Policy,
     Principal,
     PrincipalKind,
     Role,
-    RunId,
     Standing,
     Surface,
+)
+from engine.model import (
+    Checkpoint,
+    CheckpointId,
+    Choice,
+    Policy,
+    RunId,
     TaskId,
     TaskState,
     new_run_id,
 )
+from engine.opening import open_checkpoint
 from engine.policy import Answer
-from engine.store import people, runs
+from engine.store import people, runs, tasks
 from engine.store.writer import Store, Tx
 
 T = TypeVar("T")
@@ -231,9 +235,9 @@ def waiting(
     lease = runs.acquire(tx, run_id, "worker", TERM)
     assert lease is not None
     build, release = TaskId("build"), TaskId("release")
-    runs.set_task(tx, run_id, build, TaskState.PENDING, TaskState.RUNNING)
-    runs.set_task(tx, run_id, build, TaskState.RUNNING, TaskState.SUCCEEDED, output={"tag": "v1"})
-    runs.set_task(tx, run_id, release, TaskState.PENDING, TaskState.WAITING)
+    tasks.set_state(tx, run_id, build, TaskState.PENDING, TaskState.RUNNING)
+    tasks.set_state(tx, run_id, build, TaskState.RUNNING, TaskState.SUCCEEDED, output={"tag": "v1"})
+    tasks.set_state(tx, run_id, release, TaskState.PENDING, TaskState.WAITING)
     run, task = runs.load(tx, run_id), dag.task("release")
     assert run is not None
     assert isinstance(task.work, Gate)
@@ -275,9 +279,9 @@ def run_of(tx: Tx, opened: Checkpoint) -> runs.Run:
     return run
 
 
-def task_of(tx: Tx, opened: Checkpoint) -> runs.TaskRecord:
+def task_of(tx: Tx, opened: Checkpoint) -> tasks.TaskRecord:
     """The task of a checkpoint."""
-    return runs.tasks(tx, opened.run_id)[opened.task_id]
+    return tasks.records(tx, opened.run_id)[opened.task_id]
 
 
 def rows(tx: Tx, table: str) -> list[dict[str, Any]]:

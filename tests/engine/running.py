@@ -9,28 +9,24 @@ from typing import Any
 
 from engine.dag import Dag, Gate, PythonCall, Shell, Task
 from engine.decisions import Decided, decide
+from engine.identity import Caller, Identity, IdentityKind, Principal, Role, Surface
 from engine.liveness import holder_name
 from engine.model import (
-    Caller,
     Checkpoint,
     CheckpointState,
     Choice,
-    Identity,
-    IdentityKind,
     JsonObject,
-    Principal,
-    Role,
     RunId,
     RunState,
-    Surface,
     TaskId,
     TaskState,
 )
 from engine.people import Wanted, sync_file
 from engine.policy import Answer, Refused
 from engine.runner import RunnerSettings
-from engine.store import checkpoints, runs
-from engine.store.runs import Run, TaskRecord
+from engine.store import checkpoints, runs, tasks
+from engine.store.runs import Run
+from engine.store.tasks import TaskRecord
 from engine.store.writer import Store, Tx
 from engine.submission import submit
 from engine.worker import drive_here
@@ -119,7 +115,7 @@ class Bench:
 
     async def tasks(self, run_id: RunId) -> dict[str, TaskRecord]:
         """The tasks as recorded, by id."""
-        found = await self.store.read(partial(runs.tasks, run_id=run_id))
+        found = await self.store.read(partial(tasks.records, run_id=run_id))
         return {str(task_id): record for task_id, record in found.items()}
 
     async def states(self, run_id: RunId) -> dict[str, TaskState]:

@@ -12,7 +12,7 @@ from engine import advance
 from engine.dag import Dag
 from engine.errors import LeaseLost
 from engine.model import RunId, TaskId, TaskState
-from engine.store import runs, trail
+from engine.store import runs, tasks, trail
 from engine.store.runs import Lease
 from engine.store.writer import Tx
 from engine.tasks import Failed, Succeeded
@@ -68,9 +68,9 @@ def _taken(tx: Tx, run_id: RunId, who: str) -> Lease:
     """A lease that runs out at once; its first holder left task `a` running."""
     lease = runs.acquire(tx, run_id, who, timedelta(0))
     assert lease is not None
-    runs.set_task(tx, run_id, "a", TaskState.PENDING, TaskState.RUNNING, attempt=1)
+    tasks.set_state(tx, run_id, "a", TaskState.PENDING, TaskState.RUNNING, attempt=1)
     return lease
 
 
 def _everything(tx: Tx, run_id: RunId) -> tuple[object, ...]:
-    return runs.load(tx, run_id), runs.tasks(tx, run_id), trail.head(tx)
+    return runs.load(tx, run_id), tasks.records(tx, run_id), trail.head(tx)

@@ -23,17 +23,8 @@ from engine.dag import (
     policy_from_json,
     policy_to_json,
 )
-from engine.model import (
-    InputField,
-    InputType,
-    OnExpire,
-    Policy,
-    Principal,
-    ReasonRule,
-    Role,
-    TaskId,
-    TaskState,
-)
+from engine.identity import Principal, Role
+from engine.model import InputField, InputType, OnExpire, Policy, ReasonRule, TaskId, TaskState
 from tests.engine.build import deploy_dag, gate, shell, when
 
 FULL = Dag(

@@ -27,18 +27,8 @@ from engine.dag import (
 )
 from engine.dagfile import Defaults, load, parse, yaml_nodes
 from engine.errors import InvalidDag
-from engine.model import (
-    InputField,
-    InputType,
-    OnExpire,
-    Policy,
-    Principal,
-    PrincipalKind,
-    ReasonRule,
-    Role,
-    TaskId,
-    TaskState,
-)
+from engine.identity import Principal, PrincipalKind, Role
+from engine.model import InputField, InputType, OnExpire, Policy, ReasonRule, TaskId, TaskState
 
 SUCCEEDED, FAILED = TaskState.SUCCEEDED, TaskState.FAILED
 

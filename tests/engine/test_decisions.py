@@ -10,19 +10,12 @@ from typing import Any
 
 import pytest
 
-from engine import chain, decisions
-from engine.decisions import (
-    Decided,
-    Missing,
-    admit,
-    adopt,
-    decide,
-    expire_due,
-    expire_now,
-    note_unknown,
-    sweep_expiry,
-)
+from engine import chain, ending
+from engine.attempts import Missing, note_unknown
+from engine.decisions import Decided, admit, decide, expire_now
 from engine.digest import digest
+from engine.ending import expire_due, sweep_expiry
+from engine.identity import IdentityKind, Principal, PrincipalKind, Role, Standing, Surface
 from engine.lifecycle import TASK_END
 from engine.model import (
     Cause,
@@ -30,22 +23,18 @@ from engine.model import (
     CheckpointState,
     Choice,
     Effect,
-    IdentityKind,
     InputField,
     InputType,
     OnExpire,
     Policy,
-    Principal,
-    PrincipalKind,
-    Role,
     RunState,
-    Standing,
-    Surface,
 )
+from engine.outbox import adopt
 from engine.people import LocalMode
 from engine.policy import Accepted, Refused, Rule, Settled
-from engine.store import checkpoints, outbox, people, runs, trail
-from engine.store.outbox import DeliveryKind, PostingState
+from engine.store import checkpoints, outbox, people, postings, runs, trail
+from engine.store.outbox import DeliveryKind
+from engine.store.postings import PostingState
 from engine.store.writer import Store, Tx
 from tests.engine.build import (
     HOST,
@@ -121,7 +110,7 @@ async def test_the_request_is_frozen_and_digested_when_it_is_opened(
     assert (await facts_of_last(store, "checkpoint_opened"))["request_digest"] == (
         opened.request_digest
     )
-    (posting,) = await store.read(partial(outbox.postings, checkpoint_id=opened.id))
+    (posting,) = await store.read(partial(postings.of_checkpoint, checkpoint_id=opened.id))
     assert (posting.state, posting.wanted_version) == (PostingState.WANTED, 1)
     (delivery,) = await store.read(partial(outbox.deliveries, checkpoint_id=opened.id))
     assert (delivery.kind, delivery.posting_id) == (DeliveryKind.POSTING, posting.id)
@@ -186,7 +175,7 @@ async def test_an_answer_ends_the_checkpoint_its_task_and_the_pause(
         "checkpoint_ended",
         "run_resumed",
     ]
-    (posting,) = await store.read(partial(outbox.postings, checkpoint_id=opened.id))
+    (posting,) = await store.read(partial(postings.of_checkpoint, checkpoint_id=opened.id))
     assert posting.wanted_version == 2
 
 
@@ -303,7 +292,7 @@ async def test_a_vote_short_of_the_quorum_is_recorded_and_shown(
     assert outcome.ruling == Accepted(outcome.ruling.trace, inputs={}, have=1, needed=2)
     assert (outcome.checkpoint.state, outcome.checkpoint.version) == ("pending", 2)
     assert outcome.checkpoint == await reload(store, two_needed)
-    (posting,) = await store.read(partial(outbox.postings, checkpoint_id=two_needed.id))
+    (posting,) = await store.read(partial(postings.of_checkpoint, checkpoint_id=two_needed.id))
     assert posting.wanted_version == 2
     assert (await store.read(partial(run_of, opened=two_needed))).state is RunState.PAUSED
 
@@ -458,7 +447,7 @@ async def test_a_sweep_takes_batches_the_oldest_first(
     store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A backlog is ended in several short transactions."""
-    monkeypatch.setattr(decisions, "_EXPIRE_BATCH", 2)
+    monkeypatch.setattr(ending, "_EXPIRE_BATCH", 2)
     opened = []
     for _ in range(5):
         opened.append(await store.write(waiting))
@@ -743,7 +732,7 @@ async def test_a_copy_that_made_itself_known_is_the_one_that_was_wanted(
     take = partial(adopt, checkpoint_id=opened.id, surface="slack", place="C1", handle="1.1")
     assert await store.write(take) is True
     assert await store.write(take) is False
-    (posting,) = await store.read(partial(outbox.postings, checkpoint_id=opened.id))
+    (posting,) = await store.read(partial(postings.of_checkpoint, checkpoint_id=opened.id))
     assert (posting.place, posting.handle, posting.shown_version) == ("C1", "1.1", 0)
     assert posting.state is PostingState.POSTED
     said = await facts_of_last(store, "posting_made")
@@ -756,10 +745,10 @@ async def test_a_doubled_copy_is_one_more_and_kept_true(store: Store, opened: Ch
     await store.write(partial(take, handle="1.1"))
     await store.write(says(opened))
     assert await store.write(partial(take, handle="2.2")) is True
-    postings = await store.read(partial(outbox.postings, checkpoint_id=opened.id))
-    assert [(p.handle, p.wanted_version) for p in postings] == [("1.1", 2), ("2.2", 2)]
+    copies = await store.read(partial(postings.of_checkpoint, checkpoint_id=opened.id))
+    assert [(p.handle, p.wanted_version) for p in copies] == [("1.1", 2), ("2.2", 2)]
     due = await store.write(partial(outbox.claim, holder="a", term=TERM, limit=9))
-    assert [d.posting_id for d in due] == [p.id for p in postings]
+    assert [d.posting_id for d in due] == [p.id for p in copies]
 
 
 async def test_a_copy_of_no_checkpoint_is_not_taken_in(store: Store) -> None:

@@ -20,8 +20,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine import chain
-from engine.decisions import Decided, Missing, decide, expire_due, expire_now
-from engine.model import Caller, Cause, Checkpoint, CheckpointState, Choice, OnExpire, Policy, Role
+from engine.attempts import Missing
+from engine.decisions import Decided, decide, expire_now
+from engine.ending import expire_due
+from engine.identity import Caller, Role
+from engine.model import Cause, Checkpoint, CheckpointState, Choice, OnExpire, Policy
 from engine.policy import Accepted, Refused, Settled
 from engine.store import checkpoints, trail
 from engine.store.writer import Store, Tx

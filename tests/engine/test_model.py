@@ -7,18 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import InvalidPrincipal
+from engine.identity import Identity, IdentityKind, Principal, PrincipalKind, Role
 from engine.model import (
     ENDED_RUN_STATES,
     OPEN_TASK_STATES,
     CheckpointState,
     Choice,
-    Identity,
-    IdentityKind,
     Policy,
-    Principal,
-    PrincipalKind,
     ReasonRule,
-    Role,
     RunState,
     TaskState,
     new_checkpoint_id,

@@ -16,8 +16,9 @@ from engine.errors import StoreBusy
 from engine.model import Checkpoint, Choice
 from engine.outbox import Outbox, back_off, record_held, record_posted, record_shown
 from engine.ports import Delivered, Impossible, Outcome, RetryLater
-from engine.store import outbox, trail
-from engine.store.outbox import Delivery, DeliveryKind, DeliveryState, PostingState
+from engine.store import outbox, postings, trail
+from engine.store.outbox import Delivery, DeliveryKind, DeliveryState
+from engine.store.postings import PostingState
 from engine.store.writer import Store, Tx
 from tests.engine.build import NOW, TERM, FakeClock, events, give_role, says, waiting
 
@@ -62,7 +63,7 @@ def showing(store: Store, version: int) -> Act:
     async def act(delivery: Delivery) -> None:
         assert delivery.posting_id is not None
         posting_id = delivery.posting_id
-        posting = await store.read(partial(outbox.posting, posting_id=posting_id))
+        posting = await store.read(partial(postings.load, posting_id=posting_id))
         if posting.handle is not None:
             await store.write(partial(record_shown, posting_id=posting_id, version=version))
             return
@@ -76,8 +77,8 @@ async def deliveries(store: Store, opened: Checkpoint) -> list[Delivery]:
     return await store.read(partial(outbox.deliveries, checkpoint_id=opened.id))
 
 
-async def the_posting(store: Store, opened: Checkpoint) -> outbox.Posting:
-    (posting,) = await store.read(partial(outbox.postings, checkpoint_id=opened.id))
+async def the_posting(store: Store, opened: Checkpoint) -> postings.Posting:
+    (posting,) = await store.read(partial(postings.of_checkpoint, checkpoint_id=opened.id))
     return posting
 
 
@@ -292,7 +293,7 @@ async def test_two_posts_for_one_posting_are_two_copies(store: Store, opened: Ch
     post = partial(record_posted, posting_id=posting.id, place="C1", version=1)
     await store.write(partial(post, handle="1.1"))
     await store.write(partial(post, handle="2.2"))
-    found = await store.read(partial(outbox.postings, checkpoint_id=opened.id))
+    found = await store.read(partial(postings.of_checkpoint, checkpoint_id=opened.id))
     assert [(p.handle, p.state) for p in found] == [("1.1", "posted"), ("2.2", "posted")]
     assert (await store.read(events)).count("posting_made") == 2
 
@@ -302,12 +303,12 @@ async def test_a_copy_known_before_its_own_reply_is_not_posted_again(
 ) -> None:
     """A click on the card may arrive before the reply to the post: it is the same copy."""
     posting = await the_posting(store, opened)
-    take = partial(outbox.adopt_posting, checkpoint_id=opened.id, surface="slack", place="C1")
+    take = partial(postings.adopt, checkpoint_id=opened.id, surface="slack", place="C1")
     await store.write(partial(take, handle="1.1"))
     await store.write(
         partial(record_posted, posting_id=posting.id, place="C1", handle="1.1", version=1)
     )
-    (found,) = await store.read(partial(outbox.postings, checkpoint_id=opened.id))
+    (found,) = await store.read(partial(postings.of_checkpoint, checkpoint_id=opened.id))
     assert (found.id, found.handle, found.shown_version) == (posting.id, "1.1", 1)
 
 
@@ -434,5 +435,5 @@ async def test_a_decision_makes_every_copy_true(store: Store, opened: Checkpoint
     await store.write(says(opened, choice=Choice.REJECT))
     surface = Scripted(showing(store, 2), showing(store, 2))
     assert await Outbox(store, surface, "bot").sweep() == 2
-    found = await store.read(partial(outbox.postings, checkpoint_id=opened.id))
+    found = await store.read(partial(postings.of_checkpoint, checkpoint_id=opened.id))
     assert [p.shown_version for p in found] == [2, 2]

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from engine.model import Caller, Identity, IdentityKind, PersonId, Principal, Role
+from engine.identity import Caller, Identity, IdentityKind, PersonId, Principal, Role
 from engine.people import (
     CLI_SOURCE,
     FILE_SOURCE,

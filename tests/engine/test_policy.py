@@ -7,28 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.model import (
+from engine.entitlement import Grant, entitlement, names
+from engine.identity import (
     Caller,
     Candidate,
-    CheckpointState,
-    Choice,
     IdentityKind,
-    InputField,
-    InputType,
     PersonId,
-    Policy,
     Principal,
     PrincipalKind,
-    ReasonRule,
     Role,
     Standing,
     Surface,
 )
+from engine.model import CheckpointState, Choice, InputField, InputType, Policy, ReasonRule
 from engine.policy import (
     REASON_LIMIT,
     Accepted,
     Answer,
-    Grant,
     Refused,
     Rule,
     Ruling,
@@ -36,9 +31,7 @@ from engine.policy import (
     Vote,
     admission,
     entitled,
-    entitlement,
     is_storable,
-    names,
     rule,
 )
 from tests.engine.build import (

@@ -6,17 +6,8 @@ from functools import partial
 import pytest
 
 from engine import queries
-from engine.model import (
-    Caller,
-    CheckpointState,
-    Choice,
-    Identity,
-    Policy,
-    Principal,
-    Role,
-    RunState,
-    Standing,
-)
+from engine.identity import Caller, Identity, Principal, Role, Standing
+from engine.model import CheckpointState, Choice, Policy, RunState
 from engine.people import LocalMode
 from engine.queries import (
     checkpoint_view,

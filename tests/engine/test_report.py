@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from engine import chain, report
 from engine.events import RunEnded, RunResumed
-from engine.model import CheckpointId, PersonId, RunId
+from engine.identity import PersonId
+from engine.model import CheckpointId, RunId
 from engine.report import Broken, Verified
 from engine.store import people, trail
 from engine.store.writer import Store, Tx

@@ -11,7 +11,7 @@ import pytest
 
 from engine import advance
 from engine.dag import PythonCall
-from engine.decisions import expire_due
+from engine.ending import expire_due
 from engine.model import Choice, InputField, OnExpire, RunCause, RunState, TaskState
 from engine.store import outbox, trail
 from engine.store.checkpoints import listed

@@ -22,8 +22,9 @@ from engine.model import (
     TaskState,
 )
 from engine.outbox import record_held, record_posted
-from engine.store import outbox
-from engine.store.outbox import DeliveryKind, DeliveryState, PostingState
+from engine.store import outbox, postings
+from engine.store.outbox import DeliveryKind, DeliveryState
+from engine.store.postings import PostingState
 from engine.store.writer import Store
 from tests.engine.build import TERM, waiting
 
@@ -118,7 +119,7 @@ async def test_deliveries_and_postings_move_as_the_page_says(sqlite_store: Store
 
     async def states() -> tuple[str, str]:
         (delivery,) = await store.read(partial(outbox.deliveries, checkpoint_id=opened.id))
-        (posting,) = await store.read(partial(outbox.postings, checkpoint_id=opened.id))
+        (posting,) = await store.read(partial(postings.of_checkpoint, checkpoint_id=opened.id))
         return delivery.state.value, posting.state.value
 
     async def end(*, well: bool) -> None:
@@ -128,10 +129,10 @@ async def test_deliveries_and_postings_move_as_the_page_says(sqlite_store: Store
         await store.write(done if well else lost)
 
     async def again(version: int) -> None:
-        ask = partial(outbox.want_true, checkpoint_id=opened.id, version=version)
+        ask = partial(postings.want_true, checkpoint_id=opened.id, version=version)
         await store.write(ask)
 
-    (posting,) = await store.read(partial(outbox.postings, checkpoint_id=opened.id))
+    (posting,) = await store.read(partial(postings.of_checkpoint, checkpoint_id=opened.id))
     seen = [await states()]
     await store.write(partial(record_held, posting_id=posting.id, reason="x"))
     seen.append(await states())

@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from engine import chain
-from engine.decisions import Decided, expire_due, expire_now
+from engine.decisions import Decided, expire_now
+from engine.ending import expire_due
 from engine.errors import (
     LeaseLost,
     StoreError,
@@ -23,21 +24,11 @@ from engine.errors import (
     StoreUnavailable,
 )
 from engine.events import UnknownRequested
+from engine.identity import Principal, PrincipalKind, Role
 from engine.lifecycle import is_due
-from engine.model import (
-    CheckpointState,
-    Choice,
-    Policy,
-    Principal,
-    PrincipalKind,
-    Role,
-    RunCause,
-    RunState,
-    TaskId,
-    TaskState,
-)
+from engine.model import CheckpointState, Choice, Policy, RunCause, RunState, TaskId, TaskState
 from engine.policy import Refused, Rule, Settled
-from engine.store import checkpoints, outbox, people, runs, trail
+from engine.store import checkpoints, outbox, people, postings, runs, tasks, trail
 from engine.store.checkpoints import Cursor
 from engine.store.locks import FileLock
 from engine.store.writer import Store, Tx
@@ -154,7 +145,7 @@ def people_in_charge(tx: Tx) -> None:
 def post_the_card(tx: Tx) -> None:
     (delivery,) = outbox.claim(tx, "a", TERM, 9)
     assert delivery.posting_id is not None
-    outbox.posted(tx, delivery.posting_id, "C1", "1.1", version=1)
+    postings.posted(tx, delivery.posting_id, "C1", "1.1", version=1)
     outbox.finish(tx, delivery.id, "a")
 
 
@@ -363,7 +354,7 @@ async def test_a_checkpoint_is_ended_by_one_compare_and_set(store: Store) -> Non
 async def test_a_task_moves_only_from_where_it_was_thought_to_be(store: Store) -> None:
     """Setting a task's state names the state it was in; otherwise nothing happens."""
     opened = await store.write(waiting)
-    move = partial(runs.set_task, run_id=opened.run_id, task_id=opened.task_id)
+    move = partial(tasks.set_state, run_id=opened.run_id, task_id=opened.task_id)
     late = partial(move, was=TaskState.RUNNING, state=TaskState.FAILED)
     assert await store.write(late) is False
     assert (await store.read(partial(task_of, opened=opened))).state is TaskState.WAITING
@@ -762,7 +753,7 @@ async def test_asking_twice_for_the_same_is_asking_once(store: Store, clock: Fak
     await store.write(partial(outbox.finish, delivery_id=delivery.id, holder="a"))
     assert await store.read(outbox.next_due) is None
     clock.advance(timedelta(hours=40))
-    await store.write(partial(outbox.want_true, checkpoint_id=opened.id, version=2))
+    await store.write(partial(postings.want_true, checkpoint_id=opened.id, version=2))
     (again,) = await store.read(partial(outbox.deliveries, checkpoint_id=opened.id))
     assert again.id == delivery.id
     assert (again.state, again.attempts) == (outbox.DeliveryState.PENDING, 0)
@@ -924,7 +915,7 @@ async def test_a_locked_file_is_busy_and_says_so(
         (partial(outbox.claim, holder="a", term=TERM, limit=9), "ix_delivery_due"),
         (partial(outbox.count_due, limit=9), "ix_delivery_due"),
         (outbox.next_due, "ix_delivery_due"),
-        (partial(outbox.postings, checkpoint_id="cp_x"), "ix_posting_checkpoint"),
+        (partial(postings.of_checkpoint, checkpoint_id="cp_x"), "ix_posting_checkpoint"),
         (partial(outbox.deliveries, checkpoint_id="cp_x"), "ix_delivery_checkpoint"),
         (lambda tx: list(trail.entries(tx, checkpoint_id="cp_x")), "ix_audit_checkpoint"),
         (lambda tx: list(trail.entries(tx, run_id="run_x")), "ix_audit_run"),

@@ -7,10 +7,11 @@ import pytest
 
 from engine import chain
 from engine.dag import dag_digest
-from engine.model import Caller, Role, RunState, Standing, TaskState
+from engine.identity import Caller, Role, Standing
+from engine.model import RunState, TaskState
 from engine.people import LocalMode
 from engine.policy import Refused, Rule
-from engine.store import runs, trail
+from engine.store import runs, tasks, trail
 from engine.store.writer import Store
 from engine.submission import submit
 from tests.engine.build import (
@@ -47,8 +48,8 @@ async def test_a_run_is_queued_and_pinned_to_its_dag(store: Store) -> None:
     assert run.requested_as == "slack:T0HOME:U0ANA"
     assert run.dag_digest == dag_digest(deploy_dag())
     assert await store.read(partial(runs.definition, digest=run.dag_digest)) == deploy_dag()
-    tasks = await store.read(partial(runs.tasks, run_id=run_id))
-    assert [(t.id, t.state) for t in tasks.values()] == [
+    found = await store.read(partial(tasks.records, run_id=run_id))
+    assert [(t.id, t.state) for t in found.values()] == [
         (name, TaskState.PENDING) for name in ("build", "release", "ship")
     ]
     assert await store.read(lambda tx: runs.drivable(tx, HOST, tx.now, 9)) == [run_id]

@@ -14,7 +14,7 @@ from engine.dag import OnInterrupt
 from engine.errors import LeaseLost, RunNotFound
 from engine.model import Choice, RunId, RunState, TaskState
 from engine.runner import drive
-from engine.store import runs
+from engine.store import runs, tasks
 from engine.store.processes import live_worker
 from engine.store.runs import Lease
 from engine.store.writer import Tx
@@ -72,9 +72,9 @@ async def left_running(bench: Bench, run_id: RunId, process: GatedProcess | None
     await taken(bench, run_id, NOBODY)
 
     def write(tx: Tx) -> None:
-        runs.set_task(tx, run_id, "a", TaskState.PENDING, TaskState.RUNNING, attempt=1)
+        tasks.set_state(tx, run_id, "a", TaskState.PENDING, TaskState.RUNNING, attempt=1)
         if process is not None:
-            runs.note_process(tx, run_id, "a", process.pgid, process.started)
+            tasks.note_process(tx, run_id, "a", process.pgid, process.started)
 
     await bench.store.write(write)
 

@@ -1,0 +1,82 @@
+"""How a checkpoint ends: once, and everything that follows from it in one transaction."""
+
+from dataclasses import replace
+
+from engine import lifecycle
+from engine.events import CheckpointEnded, RunResumed
+from engine.identity import Candidate
+from engine.model import Cause, Checkpoint, CheckpointState, Effect, JsonObject, TaskState
+from engine.store import checkpoints, outbox, postings, runs, tasks, trail
+from engine.store.writer import Store, Tx
+
+_EXPIRE_BATCH = 200
+
+
+async def sweep_expiry(store: Store) -> int:
+    """End everything overdue; returns how many. Safe to run at any time, by anybody."""
+    ended = 0
+    while await store.read(checkpoints.any_due):
+        ended += len(await store.write(expire_due))
+    return ended
+
+
+def expire_due(tx: Tx) -> list[Checkpoint]:
+    """End what nobody decided in time; the sweep. At most a batch, the oldest first."""
+    return [_expire(tx, checkpoint) for checkpoint in checkpoints.due(tx, tx.now, _EXPIRE_BATCH)]
+
+
+def expired_if_due(tx: Tx, checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint as it is now: ended, if its deadline has passed."""
+    # Any touch expires first, so a late sweep cannot let a late click win.
+    return _expire(tx, checkpoint) if lifecycle.is_due(checkpoint, tx.now) else checkpoint
+
+
+def _expire(tx: Tx, checkpoint: Checkpoint) -> Checkpoint:
+    output = {"decision": "expired", "decided_by": None, "reason": ""}
+    return end_checkpoint(tx, checkpoint, CheckpointState.EXPIRED, Cause.DEADLINE, output)
+
+
+def end_checkpoint(
+    tx: Tx,
+    checkpoint: Checkpoint,
+    state: CheckpointState,
+    cause: Cause,
+    output: JsonObject,
+    by: Candidate | None = None,
+) -> Checkpoint:
+    """The one end: checkpoint, task, run, audit and deliveries together."""
+    at = checkpoint.expires_at if cause is Cause.DEADLINE else tx.now
+    # The embedded run is in this same database: the end takes effect with the commit.
+    ended = replace(lifecycle.end(checkpoint, state, cause, at), effect=Effect.APPLIED)
+    if not checkpoints.save_end(tx, ended):
+        raise lifecycle.AlreadyEnded(f"{checkpoint.id} ended under our hands")
+    if not tasks.set_state(
+        tx,
+        ended.run_id,
+        ended.task_id,
+        TaskState.WAITING,
+        lifecycle.TASK_END[state],
+        output=dict(output),
+        ended_at=at,
+    ):
+        raise AssertionError(f"task {ended.task_id} of {ended.run_id} was not waiting")
+    is_expiry = state is CheckpointState.EXPIRED
+    trail.append(
+        tx,
+        CheckpointEnded(
+            run_id=ended.run_id,
+            checkpoint_id=ended.id,
+            state=state,
+            cause=cause,
+            ended_at=at,
+            on_expire=ended.policy.on_expire if is_expiry else None,
+            forced_by=None if by is None else by.person_id,
+        ),
+        None if by is None else trail.about(by.person_id, by.caller),
+    )
+    if runs.wake(tx, ended.run_id):
+        trail.append(tx, RunResumed(run_id=ended.run_id, checkpoint_id=ended.id))
+    postings.want_true(tx, ended.id, ended.version)
+    if is_expiry:
+        outbox.ask(tx, outbox.DeliveryKind.EXPIRED, ended.id, f"expired:{ended.id}")
+    return ended
