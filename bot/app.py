@@ -181,7 +181,7 @@ async def _ask(
                 "(docs/tutorial.md shows where it is), and run `signoff doctor`"
             ) from error
         except SlackError as error:
-            log.warning("Slack cannot be reached yet (%s); trying again in %.0f s", error, wait_s)
+            log.warning("Slack cannot be reached yet (%s); trying again in %.1f s", error, wait_s)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), wait_s)
         wait_s = min(wait_s * 2, _LONGEST_WAIT_FOR_SLACK_S)

@@ -165,7 +165,7 @@ def _standing(finding: Finding, tenant: str) -> Explanation:
 def _role(finding: Finding, tenant: str) -> Explanation:
     needed, found = one_line(finding.needed), one_line(finding.found)
     return Explanation(
-        f"Needs {needed}",
+        "Your role does not allow this",
         ((f"Needs {needed}; you hold {found}.",),),
         f"Ask an Admin of {one_line(tenant)} for the role: {_grant(tenant)}.",
     )
@@ -208,7 +208,7 @@ def reason_refused(finding: Finding) -> Explanation:
     """A reason that is missing, or too long."""
     if finding.found == _NO_REASON:
         sentence = "A reason is required."
-        return Explanation("A reason is required", ((sentence,),), "Write one and send it again.")
+        return Explanation("The reason is missing", ((sentence,),), "Write one and send it again.")
     sentence = f"The reason may have {one_line(finding.needed)}; it has {one_line(finding.found)}."
     return Explanation("The reason is too long", ((sentence,),), "Shorten it and send it again.")
 

@@ -36,6 +36,12 @@ def quiet_libraries() -> None:
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
 
+def _quiet_logger(name: str) -> logging.Logger:
+    logger = logging.getLogger(name)
+    logger.setLevel(logging.WARNING)
+    return logger
+
+
 def is_genuine(secret: str, timestamp: str, signature: str, body: bytes, now_s: float) -> bool:
     """Whether Slack signed this body, within five minutes of `now_s` (seconds, UTC epoch).
 
@@ -138,8 +144,9 @@ def _headers(request: web.Request) -> dict[str, str | Sequence[str]]:
 
 def bolt_app(web_client: WebClient, home: Installation) -> AsyncApp:
     """Bolt for one installation, told who it is instead of asking Slack on a click."""
-    # With these set, Bolt would turn on its own OAuth with a store of files.
-    for name in ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET"):
+    # With these set, Bolt would turn on its own OAuth with a store of files, or warn that it
+    # was told the token twice. We have read what we need of them.
+    for name in ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET", "SLACK_BOT_TOKEN"):
         os.environ.pop(name, None)
     known = AuthorizeResult(
         enterprise_id=None,
@@ -154,6 +161,8 @@ def bolt_app(web_client: WebClient, home: Installation) -> AsyncApp:
         return known
 
     return AsyncApp(
+        # Bolt gives its own loggers the root's level: at DEBUG they would log what people typed.
+        logger=_quiet_logger("slack_bolt.app"),
         client=WebClient(base_url=web_client.base_url),  # a client with a token makes Bolt warn
         authorize=authorize,
         request_verification_enabled=False,  # the ingress did, on the raw bytes

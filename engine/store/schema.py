@@ -1,6 +1,7 @@
 """Which schema a database has, and bringing it to ours. Alembic is loaded only to migrate."""
 
 import fcntl
+import os
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -58,7 +59,7 @@ def upgrade(url: URL) -> None:
     if path is None:
         _migrate(url, config, command)
         return
-    _make_folder(path)
+    _make_file(path)
     with path.with_name(f"{path.name}.migrate.lock").open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         _migrate(url, config, command)
@@ -72,6 +73,17 @@ def _migrate(url: URL, config: "Config", command: "ModuleType") -> None:  # type
             command.upgrade(config, "head")
     finally:
         engine.dispose()
+
+
+def _make_file(path: Path) -> None:
+    """Make the file before SQLite would: for its owner alone, whatever the umask says."""
+    _make_folder(path)
+    if path.exists():
+        return
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+    except OSError as error:
+        raise StoreReadOnly(f"cannot make {path}: {error.strerror}") from error
 
 
 def _make_folder(path: Path) -> None:

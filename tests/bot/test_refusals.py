@@ -28,7 +28,7 @@ def _said(finding: Finding, view: CheckpointView | None = None, **fields: str) -
 def test_a_missing_role_says_what_is_needed_held_and_next() -> None:
     """Role, tenant, the role held with its source, and the command that grants it."""
     assert _said(ROLE) == (
-        "Needs Operator in acme\n"
+        "Your role does not allow this\n"
         "Needs Operator in acme; you hold Viewer (signoff.toml: U0EVE).\n"
         "Ask an Admin of acme for the role: signoff roles grant … --tenant acme."
     )
@@ -171,7 +171,7 @@ def test_a_failed_look_up_asks_to_try_again() -> None:
 def test_several_reasons_are_all_told() -> None:
     """Somebody with the wrong role who also started the run reads both at once."""
     said = str(refusal(Refused((ROLE, SELF)), waiting()))
-    assert said.startswith("Needs Operator in acme")
+    assert said.startswith("Your role does not allow this")
     assert "Whoever starts a run may not decide its checkpoints." in said
 
 

@@ -1,5 +1,6 @@
 """The schema: made, recognised, refused, and the same as the rows say."""
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -227,3 +228,20 @@ def test_a_migration_that_fails_leaves_nothing_behind(
     assert schema.current(url) is None
     schema.upgrade(url)
     assert schema.current(url) == HEAD
+
+
+def test_a_new_file_is_its_owners_alone(tmp_path: Path) -> None:
+    """The record, and what SQLite puts beside it, can be read by nobody else."""
+    url = f"sqlite:///{tmp_path / 'signoff.sqlite'}"
+    before = os.umask(0o022)
+    try:
+        store = Store.open(url)
+        try:
+            now(store, everything)
+        finally:
+            store.close()
+    finally:
+        os.umask(before)
+    modes = {p.name: oct(p.stat().st_mode & 0o777) for p in tmp_path.glob("signoff.sqlite*")}
+    assert modes["signoff.sqlite"] == "0o600"
+    assert modes.get("signoff.sqlite-wal", "0o600") == "0o600"

@@ -1,5 +1,6 @@
 """The main job, end to end: pause, card, click, record, resume; and what nobody answers expires."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -174,3 +175,18 @@ async def test_the_same_on_postgresql(tmp_path: Path, postgres_url: str) -> None
         said = await world.person("U0VIC").wait_for_message(lambda m: "succeeded" in m["text"])
         assert said["thread_ts"] == card["ts"]
         assert world.shipped == 1
+
+
+@pytest.mark.parametrize("http", [False, True], ids=["socket-mode", "http"])
+async def test_the_log_holds_nothing_people_typed(
+    tmp_path: Path, http: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Even at DEBUG neither reasons nor tokens are logged."""
+    caplog.set_level(logging.DEBUG)
+    async with running(tmp_path, http=http) as world:
+        run_id = await world.start()
+        await world.approve("U0BOB", await world.card(), "Between you and me.")
+        await world.ended(run_id)
+    assert "Between you and me" not in caplog.text
+    assert "xoxb-" not in caplog.text
+    assert "xapp-" not in caplog.text

@@ -3,7 +3,7 @@
 import { blocks } from "./blocks.js";
 import { Composer } from "./composer.js";
 import { avatar, h, icon, reconcile, toast } from "./dom.js";
-import { beginning, drawMessages } from "./messages.js";
+import { beginning, drawMessages, keepEndInView } from "./messages.js";
 import { Modal } from "./modal.js";
 
 const $ = (id) => document.getElementById(id);
@@ -273,5 +273,6 @@ document.addEventListener("keydown", (event) => {
   if (document.body.classList.contains("drawer")) document.body.classList.remove("drawer");
   else if (page.thread) page.closeThread();
 });
+keepEndInView($("messages"));
 follow();
 poll();

@@ -122,8 +122,19 @@ function rows(messages, page, inThread) {
   return items;
 }
 
+const isLow = (container) => container.scrollHeight - container.scrollTop - container.clientHeight < 80;
+
+// A list that shows its end goes on showing it when it is made narrower or lower.
+export function keepEndInView(container) {
+  let low = true;
+  container.addEventListener("scroll", () => { low = isLow(container); });
+  new ResizeObserver(() => {
+    if (low) container.scrollTop = container.scrollHeight;
+  }).observe(container);
+}
+
 export function drawMessages(container, messages, page, inThread = false, before = []) {
-  const low = container.scrollHeight - container.scrollTop - container.clientHeight < 80;
+  const low = isLow(container);
   const had = container.childElementCount;
   const items = [...before, ...rows(messages, page, inThread)];
   reconcile(container, items, (value) => value.node ?? (value.divider ? divider(value) : render(value)));

@@ -19,7 +19,7 @@ from engine import (
     decide,
     sync_file,
 )
-from engine.model import Principal, Role
+from engine.identity import Principal, Role
 from tests.bot.cli.terminal import OTHER, Terminal, me
 
 FORM = """\
