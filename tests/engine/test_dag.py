@@ -82,7 +82,9 @@ FULL = Dag(
 )
 
 
-@pytest.mark.parametrize("dag", [FULL, deploy_dag(), Dag(name="empty", tasks=())], ids=str)
+@pytest.mark.parametrize(
+    "dag", [FULL, deploy_dag(), Dag(name="empty", tasks=())], ids=["everything", "deploy", "empty"]
+)
 def test_a_stored_dag_reads_back_to_an_equal_value(dag: Dag) -> None:
     """Through JSON text and back nothing is lost, and the digest is the same."""
     stored = json.loads(json.dumps(dag_to_json(dag)))
