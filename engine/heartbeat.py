@@ -97,7 +97,7 @@ class Heartbeat:
 
     async def _run_jobs(self) -> None:
         self._last_beat = self._clock.monotonic()
-        for name, job in self._jobs.items():
+        for name, job in list(self._jobs.items()):  # jobs may be added meanwhile
             try:
                 async with asyncio.timeout(_JOB_TIMEOUT_S):
                     await job()

@@ -51,7 +51,7 @@ def _invite(url: str, run_id: str) -> None:
         f"""
 A run of docs/examples/publish-docs.yml ({run_id}) waits for you.
 
-    Open   {url}
+    Open   {url}/?as=U0BOB#C0APPROVE
 
 You are Bob, an Operator: press Approve or Reject on the card in #approvals and watch the
 thread. Type /checkpoints help there. Switch to Vic (Viewer) or Nia (no role) to be refused.

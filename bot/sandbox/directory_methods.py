@@ -113,11 +113,12 @@ def conversations_list(slack: LocalSlack, args: Json) -> Json:
 
 def user_json(slack: LocalSlack, user: User) -> Json:
     """Return a user as users.info shows them; the e-mail needs its own scope."""
+    called = user.real_name.partition(" ")[0]
     profile = {
         "real_name": user.real_name,
-        "display_name": user.name,
+        "display_name": called,
         "real_name_normalized": user.real_name,
-        "display_name_normalized": user.name,
+        "display_name_normalized": called,
         "team": user.team_id,
     }
     if "users:read.email" in slack.manifest.scopes and not user.is_bot:

@@ -165,3 +165,17 @@ async def test_stopping_does_not_wait_for_a_tick(clock: FakeClock) -> None:
     heart = Heartbeat(clock, timedelta(hours=1))
     async with asyncio.timeout(2), beating(heart):
         await asyncio.sleep(0.02)
+
+
+async def test_a_job_may_be_added_while_others_run(heart: Heartbeat) -> None:
+    """A part of the bot that comes up in the middle of a beat joins from the next one on."""
+    late = Counter()
+
+    async def adds_another() -> None:
+        heart.every_tick("late", late)
+        await asyncio.sleep(0)
+
+    heart.every_tick("first", adds_another)
+    heart.every_tick("second", Counter())
+    async with beating(heart):
+        await soon(lambda: late.times >= 1)

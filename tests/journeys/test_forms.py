@@ -56,7 +56,7 @@ async def test_what_is_filled_in_reaches_the_tasks_behind_the_gate(tmp_path: Pat
             "approve__drain": True,
             "approve__on_day": "2026-03-01",
             "approve__decision": "approved",
-            "approve__decided_by": "bob",
+            "approve__decided_by": "Bob",
             "approve__reason": "Peak is coming.",
         }
 

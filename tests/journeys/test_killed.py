@@ -155,3 +155,23 @@ async def test_tokens_that_slack_refuses_end_the_bot_with_a_sentence(tmp_path: P
         assert "SLACK_BOT_TOKEN" in said
         assert "invalid_auth" in said
         assert "Traceback" not in said
+
+
+async def test_a_card_that_cannot_be_posted_shows_wherever_one_looks(tmp_path: Path) -> None:
+    """`doctor`, `checkpoints show` and the log name the channel's refusal; the CLI decides."""
+    async with installed(tmp_path) as (signoff, world):
+        signoff.extra["SIGNOFF_CHANNEL"] = "C0GENERAL"
+        allowed = GATE.replace("    prompt:", "    self_approval: true\n    prompt:")
+        (tmp_path / "deploy.yml").write_text(allowed)
+        async with signoff.bot():
+            run_id = await _started(signoff)
+            paused = await world.paused(run_id)
+            checkpoint_id = paused.checkpoints[0].id
+            log = tmp_path / "bot-1.log"
+            async with asyncio.timeout(10):
+                while "not_in_channel" not in log.read_text():
+                    await asyncio.sleep(0.05)
+            assert "not_in_channel" in await signoff.run("checkpoints", "show", checkpoint_id)
+            assert "not_in_channel" in await signoff.run("doctor", expect=None)
+            await signoff.run("checkpoints", "approve", checkpoint_id)
+            assert (await world.ended(run_id)).run.state is RunState.SUCCEEDED

@@ -114,7 +114,7 @@ async def test_the_second_of_two_is_told_who_was_first(tmp_path: Path) -> None:
         told = await world.person("U0OLA").modal()
         assert told is not None
         assert "approved" in read(told).lower()
-        assert "bob" in read(told)
+        assert "Bob" in read(told)
         await world.ended(run_id)
         assert world.shipped == 1
 
@@ -275,3 +275,15 @@ async def test_a_checkpoint_of_another_tenant_is_not_shown(tmp_path: Path) -> No
         )
         said = read(mine).replace(view.checkpoint.id, "cp_aaaaaaaaaaaa")
         assert said == read(other)
+
+
+async def test_a_role_by_email_counts_for_a_member(tmp_path: Path) -> None:
+    """A grant to an e-mail holds for the full member whose profile has that address."""
+    async with running(tmp_path) as world:
+        run_id = await world.start()
+        card = await world.card()
+        assert "no role" in read(await world.open_form("U0NIA", card, "approve"))
+        await world.person("U0NIA").close_modal()
+        await world.grant("nia@sandbox.example", "local-dev")
+        assert (await world.approve("U0NIA", card)).ok
+        assert (await world.ended(run_id)).run.state is RunState.SUCCEEDED
