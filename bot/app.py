@@ -34,6 +34,7 @@ from engine import (
     FileLock,
     Heartbeat,
     InvalidSettings,
+    Mirror,
     Outbox,
     Store,
     drop_claims,
@@ -93,6 +94,8 @@ async def run_bot(
     heartbeat = Heartbeat(store.clock, settings.tick)
     heartbeat.every_tick("expiry", partial(sweep_expiry, store))
     heartbeat.every_tick("take-over", partial(free_dead, store, socket.gethostname()))
+    for surface, path in settings.mirrors.items():
+        heartbeat.every_tick(f"{surface} mirror", Mirror(store, surface, path).sweep)
     parts = [
         # Deadlines are kept and runs go on whether or not Slack can be reached.
         heartbeat.run(stop),

@@ -14,6 +14,7 @@ from bot.literal import ELLIPSIS, Block, cut, escaped, one_line, plain, run_of, 
 from bot.tokens import (
     APPROVE,
     APPROVE_IN_MODAL,
+    ASK_AGAIN,
     DETAILS,
     EVENT_TYPE,
     REJECT,
@@ -22,7 +23,7 @@ from bot.tokens import (
     Target,
 )
 from bot.wording import MASK, Line, Moment, Part
-from engine import Checkpoint, CheckpointView, Fact, Voice
+from engine import Checkpoint, CheckpointState, CheckpointView, Fact, Voice
 
 _MOST_PROMPT = 500
 _MOST_LINES = 12
@@ -100,7 +101,7 @@ def _settled(view: CheckpointView) -> Message:
         prompt_block(checkpoint),
         *fact_blocks(checkpoint.facts),
         context((*_about(view), _digest(checkpoint))),
-        buttons(checkpoint, DETAILS),
+        buttons(checkpoint, *([ASK_AGAIN] if _offers_to_ask(view) else []), DETAILS),
     )
     return Message(spoken(view), blocks)
 
@@ -109,6 +110,11 @@ def request_lines(view: CheckpointView) -> tuple[Line, Line]:
     """Who asks whom, and how it stands, in small print."""
     standing = (*wording.count(view), *wording.ending(view), _digest(view.checkpoint))
     return _about(view), standing
+
+
+def _offers_to_ask(view: CheckpointView) -> bool:
+    # Not after a rejection: a person said no, and asking once more takes more than a tap.
+    return view.checkpoint.state is CheckpointState.EXPIRED and view.can_ask_again
 
 
 def _about(view: CheckpointView) -> Line:
@@ -199,6 +205,7 @@ _BUTTONS = {
     REJECT: ("Reject", "danger"),
     REJECT_IN_MODAL: ("Reject", "danger"),
     DETAILS: ("Details", None),
+    ASK_AGAIN: ("Ask again", None),
     REVIEW: ("Review", None),
 }
 

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.config_file import ConfigFile, is_channel, read_config_file
-from engine import Defaults, InvalidSettings, LocalMode, Role, Wanted
+from engine import AuditSurface, Defaults, InvalidSettings, LocalMode, Role, Wanted
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -102,6 +102,9 @@ class Environment(BaseSettings):
     SCHED_TICK_MS: int = Field(
         1000, ge=50, le=60_000, description="whole milliseconds from 50 to 60000"
     )
+    CHECKPOINTS_PATH: Path | None = Field(None, description="a path")
+    STATE_STORE_PATH: Path | None = Field(None, description="a path")
+    ORCH_EVENTS_PATH: Path | None = Field(None, description="a path")
     SIGNOFF_LOG_LEVEL: Annotated[LogLevel, BeforeValidator(_upper)] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR"
     )
@@ -134,6 +137,7 @@ class Settings:
     tick: timedelta
     wanted_grants: tuple[Wanted, ...]
     log_level: LogLevel
+    mirrors: Mapping[AuditSurface, Path] = field(default_factory=dict)  # absolute paths
 
     @property
     def channel(self) -> str | None:
@@ -164,6 +168,8 @@ def load_settings() -> Settings:
     named = os.environ.get("SIGNOFF_CONFIG")
     path = Path(named or "signoff.toml").expanduser().absolute()
     file, file_problems = read_config_file(path, required=bool(named))
+    if environment is not None:
+        problems += _doubled(_mirrors(environment))
     if environment is None or problems or file_problems:
         raise InvalidSettings("\n".join([*problems, *file_problems]))
     return _settings(environment, path, file)
@@ -191,7 +197,33 @@ def _settings(environment: Environment, path: Path, file: ConfigFile) -> Setting
         tick=timedelta(milliseconds=environment.SCHED_TICK_MS),
         wanted_grants=file.wanted_grants,
         log_level=environment.SIGNOFF_LOG_LEVEL,
+        mirrors=_mirrors(environment),
     )
+
+
+_MIRRORS = {
+    AuditSurface.CHECKPOINTS: "CHECKPOINTS_PATH",
+    AuditSurface.STATE: "STATE_STORE_PATH",
+    AuditSurface.EVENTS: "ORCH_EVENTS_PATH",
+}
+
+
+def _mirrors(environment: Environment) -> dict[AuditSurface, Path]:
+    named = {surface: getattr(environment, name) for surface, name in _MIRRORS.items()}
+    return {
+        surface: path.expanduser().absolute() for surface, path in named.items() if path is not None
+    }
+
+
+def _doubled(mirrors: Mapping[AuditSurface, Path]) -> list[str]:
+    names: dict[Path, str] = {}
+    problems = []
+    for surface, path in mirrors.items():
+        name = _MIRRORS[surface]
+        first = names.setdefault(path, name)
+        if first != name:
+            problems.append(f"{name}: expected a file of its own, got that of {first}")
+    return problems
 
 
 def _environment() -> tuple[Environment | None, list[str]]:

@@ -1,4 +1,4 @@
-"""Everything about a checkpoint, as the blocks of a view; the whole stays far below 250 KB.
+"""Everything about a checkpoint, as the blocks of a view; the whole stays below 250 KB.
 
 The budgets below add up to some 40,000 characters: even if each took six bytes of JSON,
 Slack would take the view.
@@ -27,7 +27,8 @@ _MOST_FACT = 1_000
 _MOST_LABEL = 100
 _MOST_VOICES = 15
 _MOST_REASON = 600
-_MOST_FORM = 4_000
+_MOST_FORM = 3_000
+_MOST_PARAMS = 1_500
 _MOST_APPROVERS = 1_000
 _MOST_ID = 300
 
@@ -41,6 +42,7 @@ def details_blocks(view: CheckpointView, *, show_secrets: bool) -> list[Block]:
         *_facts(view, show_secrets=show_secrets),
         *_votes(view),
         blocks.paragraph([("Policy",), *policy_lines(view.checkpoint.policy)], _MOST_APPROVERS),
+        *_params(view),
         preformatted(_ids(view)),
         blocks.section(wording.run_outcome(view.run)),
     ]
@@ -131,6 +133,15 @@ def _form(voices: list[Voice]) -> list[Block]:
     given = voices[-1].inputs
     text = "\n".join(f"{one_line(name)}: {one_line(str(value))}" for name, value in given.items())
     return [preformatted(piece) for piece in chunks(cut(text, _MOST_FORM), _CHUNK)]
+
+
+def _params(view: CheckpointView) -> list[Block]:
+    """What the run was started with."""
+    lines = [one_line(line) for line in wording.params(view.checkpoint.params)]
+    if not lines:
+        return []
+    heading = blocks.paragraph([("Parameters of the run",)])
+    return [heading, *_long("\n".join(lines), _MOST_PARAMS, view)]
 
 
 def _ids(view: CheckpointView) -> str:

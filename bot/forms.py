@@ -116,7 +116,7 @@ def _element(field: InputField) -> Block:
 
 
 def _text(field: InputField) -> Block:
-    least = int(field.minimum or 0)
+    least = max(0, int(field.minimum or 0))
     most = _MOST_TYPED if field.maximum is None else min(int(field.maximum), _MOST_TYPED)
     given = field.default if isinstance(field.default, str) else ""
     # A default with unseen characters is not put where somebody would send it unseen.

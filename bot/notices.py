@@ -39,6 +39,14 @@ def not_recorded(reference: str) -> Explanation:
     )
 
 
+def asked_again() -> Explanation:
+    """The question of an expired checkpoint is asked anew."""
+    return Explanation(
+        "The question is asked again",
+        (("A new card follows, with a deadline of its own.",),),
+    )
+
+
 def click_again() -> Explanation:
     """Slack did not let us open the form in time."""
     return Explanation(

@@ -4,13 +4,15 @@ It always draws what is true now, never what was true when the delivery was aske
 for, so that duplicates, delays and reordering all end in the same card.
 """
 
+import asyncio
+import random
 from datetime import timedelta
 from functools import partial
 from typing import assert_never
 
 from bot import cards
 from bot.config import Settings
-from bot.slack import Slack, SlackRateLimited, SlackRefused, SlackUnreachable
+from bot.slack import Channel, Slack, SlackRateLimited, SlackRefused, SlackUnreachable
 from engine import (
     CheckpointView,
     Delivered,
@@ -28,6 +30,8 @@ from engine import (
 )
 
 _HELD_RETRY = timedelta(minutes=2)  # somebody must invite us, or fix the configuration
+_KEEP_CHANNEL_S = 30.0  # Slack lets us list channels twenty times a minute
+_MOST_SPREAD = 5  # doublings
 _GONE = frozenset({"message_not_found", "cant_update_message", "channel_not_found"})
 _NEVER = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_too_long", "no_text"})
 
@@ -39,6 +43,7 @@ class Notifier:
         self._store = store
         self._slack = slack
         self._settings = settings
+        self._channels: dict[str, tuple[float, asyncio.Task[Channel | None]]] = {}
 
     async def deliver(self, delivery: Delivery) -> Outcome:
         """Tell it; whatever Slack answers becomes an outcome."""
@@ -50,7 +55,7 @@ class Notifier:
         try:
             return await self._tell(view, delivery)
         except SlackRateLimited as error:
-            return RetryLater(str(error), after=timedelta(seconds=error.retry_after))
+            return RetryLater(str(error), after=_in_turn(error.retry_after, delivery.attempts))
         except SlackUnreachable as error:
             return RetryLater(str(error))
         except SlackRefused as error:
@@ -89,7 +94,7 @@ class Notifier:
                 posting,
                 "no channel is configured: set SIGNOFF_CHANNEL, or `channel` in signoff.toml",
             )
-        channel = await self._slack.channel(wanted)
+        channel = await self._channel(wanted)
         if channel is None:
             return await self._hold(
                 posting,
@@ -112,6 +117,15 @@ class Notifier:
             )
         )
         return Delivered()
+
+    async def _channel(self, wanted: str) -> Channel | None:
+        """What Slack says of a channel, asked once for all cards that go there now."""
+        now = self._store.clock.monotonic()
+        until, asked = self._channels.get(wanted, (0.0, None))
+        if asked is None or now >= until or (asked.done() and asked.exception() is not None):
+            asked = asyncio.create_task(self._slack.channel(wanted))
+            self._channels[wanted] = (now + _KEEP_CHANNEL_S, asked)
+        return await asyncio.shield(asked)
 
     async def _reply(
         self, view: CheckpointView, message: cards.Message, *, broadcast: bool = False
@@ -142,6 +156,15 @@ class Notifier:
         return await self._hold(posting, str(error))
 
 
-def _patience(view: CheckpointView) -> timedelta:
-    is_held = any(posting.error for posting in view.postings)
-    return _HELD_RETRY if is_held else timedelta(milliseconds=200)
+def _in_turn(retry_after: float, attempts: int) -> timedelta:
+    """Never before Slack says; and many that wait for one budget part, instead of all coming back.
+
+    The more often one was turned away, the more of them there must be.
+    """
+    spread = 2 ** min(attempts, _MOST_SPREAD)
+    return timedelta(seconds=retry_after * random.uniform(1, spread))  # noqa: S311 (parts a herd)
+
+
+def _patience(view: CheckpointView) -> timedelta | None:
+    """How long a reply waits for its card; None leaves it to the outbox to back off."""
+    return _HELD_RETRY if any(posting.error for posting in view.postings) else None

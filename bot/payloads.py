@@ -41,13 +41,12 @@ class Who:
     """The account a payload comes from.
 
     `realm` is the enterprise where there is one, so that a person is the same in all its
-    workspaces; `team_id` is the workspace of the account itself.
+    workspaces; else the workspace of the account itself.
     """
 
     realm: str
     user_id: str
     name: str
-    team_id: str
 
     @property
     def identity(self) -> Identity:
@@ -65,17 +64,6 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ViewRef:
-    """The view a button or form stands in."""
-
-    id: str
-    hash: str
-    root_id: str
-    callback_id: str
-    private_metadata: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Click:
     """A click on a button about a checkpoint, in a message or in a view."""
 
@@ -83,9 +71,8 @@ class Click:
     action_id: str
     target: Target
     trigger_id: str
-    response_url: str | None
     place: Place | None
-    view: ViewRef | None
+    is_in_view: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +93,6 @@ class Submission:
     choice: Choice
     reason: str = ""
     inputs: Mapping[str, str] = field(default_factory=dict)  # what was left empty is absent
-    view: ViewRef
-    trigger_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +102,6 @@ class Command:
     who: Who
     request: Request
     command: str
-    channel: str
-    trigger_id: str
-    response_url: str
 
 
 def parse_click(body: object) -> Click | Malformed:
@@ -134,9 +116,8 @@ def parse_click(body: object) -> Click | Malformed:
             action_id=text(action, "action_id"),
             target=target,
             trigger_id=text(body, "trigger_id"),
-            response_url=optional_text(body, "response_url") or None,
             place=_place(body),
-            view=_view(body) if part(body, "view") is not None else None,
+            is_in_view=part(body, "view") is not None,
         )
     except MisreadError as misread:
         return Malformed(str(misread))
@@ -156,8 +137,7 @@ def parse_page_turn(body: object) -> PageTurn | Malformed:
 def parse_submission(body: object) -> Submission | Malformed:
     """Read `view_submission` of a decision form."""
     try:
-        view = _view(body)
-        state = parse_form_state(view.private_metadata)
+        state = parse_form_state(part(body, "view", "private_metadata"))
         if state is None:
             return Malformed("the form names no request")
         reason, inputs = _answers(part(body, "view", "state", "values"))
@@ -167,8 +147,6 @@ def parse_submission(body: object) -> Submission | Malformed:
             choice=state.choice,
             reason=reason,
             inputs=inputs,
-            view=view,
-            trigger_id=optional_text(body, "trigger_id") or None,
         )
     except MisreadError as misread:
         return Malformed(str(misread))
@@ -182,15 +160,11 @@ def parse_command(body: object) -> Command | Malformed:
             realm=optional_matching(_REALM, body, "enterprise_id") or team,
             user_id=matching(_USER, body, "user_id"),
             name=optional_text(body, "user_name")[:_MOST_NAME],
-            team_id=team,
         )
         return Command(
             who=who,
             request=understood(optional_text(body, "text")),
             command=text(body, "command"),
-            channel=matching(_CHANNEL, body, "channel_id"),
-            trigger_id=text(body, "trigger_id"),
-            response_url=text(body, "response_url"),
         )
     except MisreadError as misread:
         return Malformed(str(misread))
@@ -213,7 +187,6 @@ def _who(body: object) -> Who:
         realm=optional_matching(_REALM, body, "enterprise", "id") or team,
         user_id=matching(_USER, body, "user", "id"),
         name=name[:_MOST_NAME],
-        team_id=team,
     )
 
 
@@ -232,16 +205,6 @@ def _place(body: object) -> Place | None:
         channel=matching(_CHANNEL, body, "container", "channel_id"),
         message_ts=matching(_TS, body, "container", "message_ts"),
         is_ephemeral=part(body, "container", "is_ephemeral") is True,
-    )
-
-
-def _view(body: object) -> ViewRef:
-    return ViewRef(
-        id=text(body, "view", "id"),
-        hash=text(body, "view", "hash"),
-        root_id=optional_text(body, "view", "root_view_id") or text(body, "view", "id"),
-        callback_id=optional_text(body, "view", "callback_id"),
-        private_metadata=optional_text(body, "view", "private_metadata"),
     )
 
 

@@ -28,6 +28,7 @@ from engine import (
 _MOST_QUOTED = 300
 _MOST_REASON = 200
 _NO_REASON = "none"  # how the policy says that a reason is missing
+_PLAIN_TEXT = "plain text"  # and that it cannot be stored
 
 
 def refusal(refused: Refused, view: CheckpointView) -> Explanation:
@@ -37,7 +38,7 @@ def refusal(refused: Refused, view: CheckpointView) -> Explanation:
     """
     if not refused.reasons:
         return Explanation("Not recorded", (), "Look at the request again.")
-    for alone in (Rule.LOOK_UP, Rule.OPEN, Rule.DIGEST):
+    for alone in (Rule.LOOK_UP, Rule.OPEN, Rule.ASKABLE, Rule.DIGEST):
         for finding in refused.reasons:
             if finding.rule is alone:
                 return _explained(finding, refused, view)
@@ -52,7 +53,7 @@ def role_refusal(refused: Refused, tenant: str) -> Explanation:
     return _role(finding, tenant)
 
 
-def _explained(  # noqa: C901, PLR0911 - one arm per rule, so that a new rule fails the type check
+def _explained(  # noqa: C901, PLR0911, PLR0912 - one arm per rule, so that a new rule fails the type check
     finding: Finding, refused: Refused, view: CheckpointView
 ) -> Explanation:
     checkpoint = view.checkpoint
@@ -61,6 +62,8 @@ def _explained(  # noqa: C901, PLR0911 - one arm per rule, so that a new rule fa
             return look_up_failed()
         case Rule.OPEN:
             return _ended(view)
+        case Rule.ASKABLE:
+            return _not_askable(finding)
         case Rule.DIGEST:
             return _changed(finding, checkpoint)
         case Rule.STANDING:
@@ -130,6 +133,14 @@ def _so_far(view: CheckpointView) -> str:
     if not view.voices:
         return "nobody decided"
     return f"it had {tally(view, Choice.APPROVE)} approvals"
+
+
+def _not_askable(finding: Finding) -> Explanation:
+    return Explanation(
+        "It cannot be asked again",
+        ((f"Needs to be {one_line(finding.needed)}; {one_line(finding.found)}.",),),
+        "Start a new run instead.",
+    )
 
 
 def _changed(finding: Finding, checkpoint: Checkpoint) -> Explanation:
@@ -205,10 +216,13 @@ def _known_person(view: CheckpointView) -> Explanation:
 
 
 def reason_refused(finding: Finding) -> Explanation:
-    """A reason that is missing, or too long."""
+    """A reason that is missing, too long, or no text."""
     if finding.found == _NO_REASON:
         sentence = "A reason is required."
         return Explanation("The reason is missing", ((sentence,),), "Write one and send it again.")
+    if finding.needed == _PLAIN_TEXT:
+        sentence = f"The reason must be {finding.needed}; it holds {one_line(finding.found)}."
+        return Explanation("The reason is no text", ((sentence,),), "Type it and send it again.")
     sentence = f"The reason may have {one_line(finding.needed)}; it has {one_line(finding.found)}."
     return Explanation("The reason is too long", ((sentence,),), "Shorten it and send it again.")
 

@@ -9,6 +9,7 @@ else the outbox retries, with the whole record in hand.
     └── SlackRefused         Slack understood and said no; `code` is its own word
 """
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 CALL_TIMEOUT_S = 3
+_CHANNEL_KEPT_S = 60.0  # listing channels by name is what Slack grants least of
 
 # Slack's own trouble, by its own words: the same call may pass a moment later.
 _TRANSIENT = frozenset(
@@ -64,7 +66,6 @@ class Installation:
     team: str
     bot_id: str
     bot_user_id: str
-    scopes: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,8 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What Slack says about a user."""
+    """What Slack says about a user. `team_id` is the enterprise of an account on a Grid."""
 
-    id: str
     team_id: str
     name: str
     email: str | None
@@ -94,9 +94,6 @@ class Channel:
     """What Slack says about a channel."""
 
     id: str
-    name: str
-    is_member: bool
-    is_archived: bool
     is_externally_shared: bool
 
 
@@ -105,18 +102,18 @@ class Slack:
 
     def __init__(self, web: AsyncWebClient) -> None:
         self.web = web
+        self._not_before: dict[tuple[str, str], float] = {}  # by method and channel, monotonic
+        self._channels: dict[str, tuple[float, Channel]] = {}  # by what was asked for, until when
 
     async def installation(self) -> Installation:
         """Who we are: `auth.test`."""
         answer = await self._call("auth.test")
-        scopes = answer.headers.get("x-oauth-scopes", "")
         return Installation(
             realm=answer.get("enterprise_id") or answer["team_id"],
             team_id=answer["team_id"],
             team=answer.get("team", ""),
             bot_id=answer.get("bot_id", ""),
             bot_user_id=answer["user_id"],
-            scopes=frozenset(scope.strip() for scope in scopes.split(",") if scope.strip()),
         )
 
     async def check_app_token(self, app_token: str) -> bool:
@@ -196,7 +193,6 @@ class Slack:
         found = (await self._call("users.info", user=user))["user"]
         profile = found.get("profile") or {}
         return Account(
-            id=found["id"],
             team_id=found.get("enterprise_user", {}).get("enterprise_id") or found["team_id"],
             name=profile.get("display_name") or profile.get("real_name") or found["name"],
             email=profile.get("email"),
@@ -217,7 +213,20 @@ class Slack:
         return frozenset(answer["users"])
 
     async def channel(self, wanted: str) -> Channel | None:
-        """A channel by id or `#name`; None when we cannot see it."""
+        """A channel by id or `#name`, at most a minute old; None when we cannot see it."""
+        known = self._channels.get(wanted)
+        if known is not None and time.monotonic() < known[0]:
+            return known[1]
+        found = await self._look_up_channel(wanted)
+        if found is not None:  # one that cannot be seen may be made, or the bot invited, any moment
+            self._channels[wanted] = (time.monotonic() + _CHANNEL_KEPT_S, found)
+        return found
+
+    def forget_channels(self) -> None:
+        """Slack said that channels have changed."""
+        self._channels.clear()
+
+    async def _look_up_channel(self, wanted: str) -> Channel | None:
         if wanted.startswith("#"):
             return await self._channel_named(wanted.removeprefix("#"))
         try:
@@ -245,10 +254,19 @@ class Slack:
                 return None
 
     async def _call(self, method: str, **arguments: Any) -> Any:
-        # Slack's reading methods take form fields only.
-        if method.startswith(("chat.", "views.")):
-            return await _answered(method, self.web.api_call(method, json=arguments))
-        return await _answered(method, self.web.api_call(method, data=arguments))
+        # Whoever goes on asking before the time Slack named is made to wait longer.
+        budget = (method, str(arguments.get("channel", "")))
+        left = self._not_before.get(budget, 0.0) - time.monotonic()
+        if left > 0:
+            raise SlackRateLimited(method, left)
+        try:
+            # Slack's reading methods take form fields only.
+            if method.startswith(("chat.", "views.")):
+                return await _answered(method, self.web.api_call(method, json=arguments))
+            return await _answered(method, self.web.api_call(method, data=arguments))
+        except SlackRateLimited as error:
+            self._not_before[budget] = time.monotonic() + error.retry_after
+            raise
 
 
 async def _answered(method: str, call: Awaitable[AsyncSlackResponse]) -> Any:
@@ -286,9 +304,6 @@ def _retry_after(response: Any) -> float:
 def _channel(found: Mapping[str, Any]) -> Channel:
     return Channel(
         id=found["id"],
-        name=found.get("name", ""),
-        is_member=bool(found.get("is_member")),
-        is_archived=bool(found.get("is_archived")),
         is_externally_shared=bool(found.get("is_ext_shared") or found.get("is_pending_ext_shared")),
     )
 

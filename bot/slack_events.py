@@ -1,4 +1,4 @@
-"""What Slack tells unasked, as frozen values: our own posts coming back."""
+"""What Slack tells unasked, as frozen values: our own posts coming back or going, and moves."""
 
 import re
 from dataclasses import dataclass
@@ -32,6 +32,44 @@ def parse_own_post(event: object, bot_id: str) -> OwnPost | Malformed:
             checkpoint_id=checkpoint_id,
             channel=matching(_CHANNEL, event, "channel_id"),
             message_ts=matching(_TS, event, "message_ts"),
+        )
+    except MisreadError as misread:
+        return Malformed(str(misread))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deleted:
+    """A message with our metadata that somebody deleted. It may be none of ours."""
+
+    channel: str
+    message_ts: str
+
+
+def parse_deleted(event: object) -> Deleted | Malformed:
+    """Read `message_metadata_deleted`."""
+    try:
+        return Deleted(
+            channel=matching(_CHANNEL, event, "channel_id"),
+            message_ts=matching(_TS, event, "message_ts"),
+        )
+    except MisreadError as misread:
+        return Malformed(str(misread))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """A channel that has another id now, as when a workspace joins a Grid."""
+
+    old: str
+    new: str
+
+
+def parse_moved(event: object) -> Moved | Malformed:
+    """Read `channel_id_changed`."""
+    try:
+        return Moved(
+            old=matching(_CHANNEL, event, "old_channel_id"),
+            new=matching(_CHANNEL, event, "new_channel_id"),
         )
     except MisreadError as misread:
         return Malformed(str(misread))

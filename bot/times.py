@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 _SLACK_FORMAT = "{date_short_pretty} at {time}"
 _CLOCK_FORMAT = "{time}"
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_BRIEF = 10  # seconds, below which tenths are told
 
 
 def utc(at: datetime) -> str:
@@ -42,6 +43,12 @@ def duration(span: timedelta) -> str:
     if seconds < _DAY:
         return _two(seconds // _HOUR, "h", seconds % _HOUR // _MINUTE, "min")
     return _two(seconds // _DAY, "d", seconds % _DAY // _HOUR, "h")
+
+
+def precisely(span: timedelta) -> str:
+    """`3.1 s`, and from ten seconds on as `duration`."""
+    seconds = max(0.0, span.total_seconds())
+    return f"{seconds:.1f} s" if seconds < _BRIEF else duration(span)
 
 
 def _two(large: int, large_unit: str, small: int, small_unit: str) -> str:

@@ -15,6 +15,7 @@ from engine import CheckpointId, Choice, Cursor
 APPROVE = "approve"
 REJECT = "reject"
 DETAILS = "details"
+ASK_AGAIN = "ask_again"
 REVIEW = "review"
 APPROVE_IN_MODAL = "approve_in_modal"
 REJECT_IN_MODAL = "reject_in_modal"

@@ -166,6 +166,9 @@ def bolt_app(web_client: WebClient, home: Installation) -> AsyncApp:
         client=WebClient(base_url=web_client.base_url),  # a client with a token makes Bolt warn
         authorize=authorize,
         request_verification_enabled=False,  # the ingress did, on the raw bytes
+        # Each listener is awaited, and acks when what it acks is done: an event, too. Otherwise
+        # Bolt polls for the ack of every request, and after 3 s runs the next matching listener.
+        process_before_response=True,
         ignoring_self_events_enabled=False,  # our own posts tell us where a lost reply went
     )
 

@@ -4,7 +4,8 @@ Text of theirs is made visible here; where it goes decides how it is escaped. Re
 in `refusals`; what the bot says of itself is in `notices`.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
@@ -86,6 +87,14 @@ def names_of(voices: Sequence[Voice]) -> str:
 def subject(checkpoint: Checkpoint) -> str:
     """What it is about: `deploy · approve_release`."""
     return f"{one_line(checkpoint.dag_name)} · {one_line(checkpoint.task_id)}"
+
+
+def params(given: Mapping[str, object]) -> list[str]:
+    """What a run was started with: `version: 1.2`, one a line."""
+    return [
+        f"{name}: {value if isinstance(value, str) else json.dumps(value)}"
+        for name, value in given.items()
+    ]
 
 
 def short_digest(digest: str) -> str:

@@ -9,36 +9,38 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engine.attempts import Missing, note_unknown, note_unverified
-    from engine.clock import Clock, SystemClock
-    from engine.dag import Dag, Gate, OnInterrupt, PythonCall, Shell, Show, Task, dag_digest
+    from engine.asking import AskedAgain, ask_again
+    from engine.attempts import Missing, note_unknown, note_unseen, note_unverified
+    from engine.clock import Clock
+    from engine.dag import (
+        Dag,
+        Gate,
+        PythonCall,
+        Shell,
+        Show,
+        Task,
+        dag_digest,
+        dag_to_json,
+    )
     from engine.dagfile import Defaults
     from engine.dagfile import load as load_dag
-    from engine.dagfile import parse as parse_dag
     from engine.decisions import Decided, admit, decide, expire_now
-    from engine.ending import expire_due, sweep_expiry
+    from engine.declaration import Declared, checkpoint, declare, python, shell
+    from engine.ending import sweep_expiry
     from engine.errors import (
         CheckpointNotFound,
         InvalidDag,
+        InvalidParams,
         InvalidPrincipal,
         InvalidSettings,
-        LeaseLost,
-        NotFound,
-        Problem,
         RunNotFound,
-        SchemaTooNew,
-        SchemaTooOld,
         SignoffError,
         StoreBusy,
         StoreError,
-        StoreInUse,
-        StoreReadOnly,
-        StoreUnavailable,
     )
     from engine.heartbeat import Heartbeat
     from engine.identity import (
         Caller,
-        Candidate,
         Entitlement,
         Identity,
         IdentityKind,
@@ -50,13 +52,13 @@ if TYPE_CHECKING:
         Surface,
     )
     from engine.liveness import holder_name
+    from engine.mirror import Mirror, surface_lines
     from engine.model import (
         Cause,
         Checkpoint,
         CheckpointId,
         CheckpointState,
         Choice,
-        Effect,
         Fact,
         InputField,
         InputType,
@@ -69,7 +71,7 @@ if TYPE_CHECKING:
         TaskId,
         TaskState,
     )
-    from engine.outbox import Outbox, adopt, record_held, record_posted, record_shown
+    from engine.outbox import Outbox, adopt, record_held, record_posted, record_shown, repost
     from engine.people import LocalMode, Wanted, grant, revoke, sync_file
     from engine.policy import (
         REASON_LIMIT,
@@ -81,7 +83,7 @@ if TYPE_CHECKING:
         Ruling,
         Settled,
     )
-    from engine.ports import Delivered, Deliverer, Impossible, Outcome, RetryLater
+    from engine.ports import Delivered, Impossible, Outcome, RetryLater
     from engine.queries import (
         CheckpointView,
         Page,
@@ -107,20 +109,22 @@ if TYPE_CHECKING:
     from engine.report import export as export_trail
     from engine.report import verify as verify_trail
     from engine.runner import RunnerSettings
-    from engine.store.changes import Changes
     from engine.store.checkpoints import Cursor
     from engine.store.locks import FileLock
     from engine.store.outbox import Delivery, DeliveryKind, DeliveryState, drop_claims
+    from engine.store.outbox import hurry as hurry_deliveries
     from engine.store.people import GrantRecord, active_grants, get_meta, probe_writable, set_meta
-    from engine.store.postings import Posting, PostingState
+    from engine.store.postings import Posting
+    from engine.store.postings import move as move_postings
     from engine.store.processes import live_worker
     from engine.store.runs import Run
     from engine.store.tasks import TaskRecord
     from engine.store.writer import Store, Tx
-    from engine.submission import submit
+    from engine.submission import read_params, submit
+    from engine.surfaces import AuditSurface
     from engine.tasks.check import check_dag
+    from engine.tasks.logs import CUT_MARK, log_path
     from engine.upkeep import (
-        SchemaVersion,
         database_file,
         schema_version,
         shown_url,
@@ -129,53 +133,52 @@ if TYPE_CHECKING:
     from engine.worker import drive_here, free_dead, work
 
 _HOME = {
+    "repost": ("engine.outbox", "repost"),
+    "hurry_deliveries": ("engine.store.outbox", "hurry"),
+    "move_postings": ("engine.store.postings", "move"),
+    "AskedAgain": ("engine.asking", "AskedAgain"),
+    "ask_again": ("engine.asking", "ask_again"),
     "Clock": ("engine.clock", "Clock"),
-    "SystemClock": ("engine.clock", "SystemClock"),
     "Dag": ("engine.dag", "Dag"),
     "Gate": ("engine.dag", "Gate"),
-    "OnInterrupt": ("engine.dag", "OnInterrupt"),
     "PythonCall": ("engine.dag", "PythonCall"),
     "Shell": ("engine.dag", "Shell"),
     "Show": ("engine.dag", "Show"),
     "Task": ("engine.dag", "Task"),
     "dag_digest": ("engine.dag", "dag_digest"),
+    "dag_to_json": ("engine.dag", "dag_to_json"),
     "Defaults": ("engine.dagfile", "Defaults"),
     "load_dag": ("engine.dagfile", "load"),
-    "parse_dag": ("engine.dagfile", "parse"),
+    "Declared": ("engine.declaration", "Declared"),
+    "checkpoint": ("engine.declaration", "checkpoint"),
+    "declare": ("engine.declaration", "declare"),
+    "python": ("engine.declaration", "python"),
+    "shell": ("engine.declaration", "shell"),
     "Decided": ("engine.decisions", "Decided"),
     "Missing": ("engine.attempts", "Missing"),
     "admit": ("engine.decisions", "admit"),
     "adopt": ("engine.outbox", "adopt"),
     "decide": ("engine.decisions", "decide"),
-    "expire_due": ("engine.ending", "expire_due"),
     "expire_now": ("engine.decisions", "expire_now"),
     "note_unknown": ("engine.attempts", "note_unknown"),
+    "note_unseen": ("engine.attempts", "note_unseen"),
     "note_unverified": ("engine.attempts", "note_unverified"),
     "sweep_expiry": ("engine.ending", "sweep_expiry"),
     "CheckpointNotFound": ("engine.errors", "CheckpointNotFound"),
     "InvalidDag": ("engine.errors", "InvalidDag"),
+    "InvalidParams": ("engine.errors", "InvalidParams"),
     "InvalidPrincipal": ("engine.errors", "InvalidPrincipal"),
     "InvalidSettings": ("engine.errors", "InvalidSettings"),
-    "LeaseLost": ("engine.errors", "LeaseLost"),
-    "NotFound": ("engine.errors", "NotFound"),
-    "Problem": ("engine.errors", "Problem"),
     "RunNotFound": ("engine.errors", "RunNotFound"),
-    "SchemaTooNew": ("engine.errors", "SchemaTooNew"),
-    "SchemaTooOld": ("engine.errors", "SchemaTooOld"),
     "SignoffError": ("engine.errors", "SignoffError"),
     "StoreBusy": ("engine.errors", "StoreBusy"),
     "StoreError": ("engine.errors", "StoreError"),
-    "StoreInUse": ("engine.errors", "StoreInUse"),
-    "StoreReadOnly": ("engine.errors", "StoreReadOnly"),
-    "StoreUnavailable": ("engine.errors", "StoreUnavailable"),
     "Caller": ("engine.identity", "Caller"),
-    "Candidate": ("engine.identity", "Candidate"),
     "Cause": ("engine.model", "Cause"),
     "Checkpoint": ("engine.model", "Checkpoint"),
     "CheckpointId": ("engine.model", "CheckpointId"),
     "CheckpointState": ("engine.model", "CheckpointState"),
     "Choice": ("engine.model", "Choice"),
-    "Effect": ("engine.model", "Effect"),
     "Entitlement": ("engine.identity", "Entitlement"),
     "Fact": ("engine.model", "Fact"),
     "Identity": ("engine.identity", "Identity"),
@@ -226,14 +229,12 @@ _HOME = {
     "roles": ("engine.queries", "roles"),
     "run_view": ("engine.queries", "run_view"),
     "troubled_deliveries": ("engine.queries", "troubled_deliveries"),
-    "Changes": ("engine.store.changes", "Changes"),
     "Cursor": ("engine.store.checkpoints", "Cursor"),
     "FileLock": ("engine.store.locks", "FileLock"),
     "Delivery": ("engine.store.outbox", "Delivery"),
     "DeliveryKind": ("engine.store.outbox", "DeliveryKind"),
     "DeliveryState": ("engine.store.outbox", "DeliveryState"),
     "Posting": ("engine.store.postings", "Posting"),
-    "PostingState": ("engine.store.postings", "PostingState"),
     "drop_claims": ("engine.store.outbox", "drop_claims"),
     "GrantRecord": ("engine.store.people", "GrantRecord"),
     "active_grants": ("engine.store.people", "active_grants"),
@@ -244,9 +245,9 @@ _HOME = {
     "TaskRecord": ("engine.store.tasks", "TaskRecord"),
     "Store": ("engine.store.writer", "Store"),
     "Tx": ("engine.store.writer", "Tx"),
+    "read_params": ("engine.submission", "read_params"),
     "submit": ("engine.submission", "submit"),
     "Delivered": ("engine.ports", "Delivered"),
-    "Deliverer": ("engine.ports", "Deliverer"),
     "Impossible": ("engine.ports", "Impossible"),
     "Outcome": ("engine.ports", "Outcome"),
     "RetryLater": ("engine.ports", "RetryLater"),
@@ -256,9 +257,14 @@ _HOME = {
     "record_shown": ("engine.outbox", "record_shown"),
     "Heartbeat": ("engine.heartbeat", "Heartbeat"),
     "holder_name": ("engine.liveness", "holder_name"),
+    "Mirror": ("engine.mirror", "Mirror"),
+    "surface_lines": ("engine.mirror", "surface_lines"),
+    "AuditSurface": ("engine.surfaces", "AuditSurface"),
     "RunnerSettings": ("engine.runner", "RunnerSettings"),
     "live_worker": ("engine.store.processes", "live_worker"),
     "check_dag": ("engine.tasks.check", "check_dag"),
+    "CUT_MARK": ("engine.tasks.logs", "CUT_MARK"),
+    "log_path": ("engine.tasks.logs", "log_path"),
     "drive_here": ("engine.worker", "drive_here"),
     "free_dead": ("engine.worker", "free_dead"),
     "work": ("engine.worker", "work"),
@@ -268,7 +274,6 @@ _HOME = {
     "Verified": ("engine.report", "Verified"),
     "export_trail": ("engine.report", "export"),
     "verify_trail": ("engine.report", "verify"),
-    "SchemaVersion": ("engine.upkeep", "SchemaVersion"),
     "database_file": ("engine.upkeep", "database_file"),
     "schema_version": ("engine.upkeep", "schema_version"),
     "shown_url": ("engine.upkeep", "shown_url"),
@@ -276,14 +281,15 @@ _HOME = {
 }
 
 __all__ = [
+    "CUT_MARK",
     "REASON_LIMIT",
     "Accepted",
     "Answer",
+    "AskedAgain",
+    "AuditSurface",
     "Broken",
     "Caller",
-    "Candidate",
     "Cause",
-    "Changes",
     "Checkpoint",
     "CheckpointId",
     "CheckpointNotFound",
@@ -294,13 +300,12 @@ __all__ = [
     "Cursor",
     "Dag",
     "Decided",
+    "Declared",
     "Defaults",
     "Delivered",
-    "Deliverer",
     "Delivery",
     "DeliveryKind",
     "DeliveryState",
-    "Effect",
     "Entitlement",
     "Fact",
     "FileLock",
@@ -314,14 +319,13 @@ __all__ = [
     "InputField",
     "InputType",
     "InvalidDag",
+    "InvalidParams",
     "InvalidPrincipal",
     "InvalidSettings",
-    "LeaseLost",
     "LocalMode",
+    "Mirror",
     "Missing",
-    "NotFound",
     "OnExpire",
-    "OnInterrupt",
     "Outbox",
     "Outcome",
     "Page",
@@ -330,10 +334,8 @@ __all__ = [
     "PersonView",
     "Policy",
     "Posting",
-    "PostingState",
     "Principal",
     "PrincipalKind",
-    "Problem",
     "PythonCall",
     "ReasonRule",
     "Refused",
@@ -348,9 +350,6 @@ __all__ = [
     "RunState",
     "RunView",
     "RunnerSettings",
-    "SchemaTooNew",
-    "SchemaTooOld",
-    "SchemaVersion",
     "Settled",
     "Shell",
     "Show",
@@ -359,11 +358,7 @@ __all__ = [
     "Store",
     "StoreBusy",
     "StoreError",
-    "StoreInUse",
-    "StoreReadOnly",
-    "StoreUnavailable",
     "Surface",
-    "SystemClock",
     "Task",
     "TaskId",
     "TaskRecord",
@@ -376,16 +371,19 @@ __all__ = [
     "admit",
     "adopt",
     "approver_groups",
+    "ask_again",
     "check_dag",
+    "checkpoint",
     "checkpoint_view",
     "dag_digest",
+    "dag_to_json",
     "database_file",
     "decide",
+    "declare",
     "deliveries_of",
     "drive_here",
     "drop_claims",
     "earlier_voters",
-    "expire_due",
     "expire_now",
     "export_trail",
     "free_dead",
@@ -393,27 +391,35 @@ __all__ = [
     "grant",
     "granted_groups",
     "holder_name",
+    "hurry_deliveries",
     "listed_checkpoints",
     "listed_runs",
     "live_worker",
     "load_dag",
+    "log_path",
     "mine_page",
+    "move_postings",
     "note_unknown",
+    "note_unseen",
     "note_unverified",
-    "parse_dag",
     "pending_page",
     "pending_summary",
     "probe_writable",
+    "python",
+    "read_params",
     "record_held",
     "record_posted",
     "record_shown",
+    "repost",
     "revoke",
     "roles",
     "run_view",
     "schema_version",
     "set_meta",
+    "shell",
     "shown_url",
     "submit",
+    "surface_lines",
     "sweep_expiry",
     "sync_file",
     "troubled_deliveries",

@@ -16,7 +16,7 @@ from engine.store.runs import Lease
 from engine.store.tasks import TaskRecord
 from engine.store.writer import Tx
 from engine.tasks import Failed, Outcome, Succeeded
-from engine.templates import flatten, references, split_reference
+from engine.templates import PARAMS, flatten, references, split_reference
 
 _ALL = 100_000  # no run has more checkpoints
 _INTERRUPTED = "interrupted: the worker died while it ran"
@@ -75,8 +75,9 @@ def step(tx: Tx, lease: Lease, dag: Dag, surface: str, max_parallel: int) -> Pos
 
 
 def inputs_of(tx: Tx, run_id: RunId, task: Task) -> JsonObject:
-    """What a task is given: its parents' outputs, as `task__key`."""
-    return flatten(tasks.outputs_of(tx, run_id, task.depends_on))
+    """What a task is given: the run's parameters and its parents' outputs, as `task__key`."""
+    outputs = tasks.outputs_of(tx, run_id, task.depends_on)
+    return flatten({PARAMS: _run(tx, run_id).params, **outputs})
 
 
 def note_process(tx: Tx, lease: Lease, task_id: TaskId, pgid: int, started: float) -> None:

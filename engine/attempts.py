@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 
 from engine.events import DecisionRefused, UnknownRequested
-from engine.identity import Caller, Candidate, PersonId
+from engine.identity import Caller, Candidate, PersonId, Role
 from engine.model import Checkpoint, Choice
-from engine.policy import Finding, Refused, Rule
+from engine.people import resolve
+from engine.policy import Finding, Refused, Rule, holds
 from engine.store import checkpoints, people, trail
 from engine.store.writer import Tx
+
+_MOST_WHAT = 200  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +31,10 @@ def note_unknown(tx: Tx, caller: Caller, what: str) -> None:
         UnknownRequested(
             person=person_id,
             surface=caller.surface,
-            what=what[:200],
             suppressed_before=unwritten,
         ),
-        trail.about(person_id, caller),
+        # `what` may be anything somebody typed, so it belongs to what can be erased.
+        trail.about(person_id, caller, what=what[:_MOST_WHAT]),
     )
 
 
@@ -44,6 +47,18 @@ def note_unverified(tx: Tx, checkpoint_id: str, caller: Caller, choice: Choice, 
     trace = (Finding(Rule.LOOK_UP, False, "an answer from the surface", why),)
     candidate = Candidate(person_id=_person(tx, caller), caller=caller, entitlement=None)
     note_refusal(tx, checkpoint, candidate, choice, Refused(trace))
+
+
+def note_unseen(tx: Tx, checkpoint_id: str, caller: Caller) -> None:
+    """Somebody wanted to look at what does not exist, or at what a tenant keeps to itself."""
+    checkpoint = checkpoints.load(tx, checkpoint_id)
+    if checkpoint is None:
+        note_unknown(tx, caller, f"checkpoint {checkpoint_id}")
+        return
+    candidate = resolve(tx, caller, checkpoint.tenant)
+    held = holds(candidate, Role.VIEWER, checkpoint.tenant)
+    if not held.passed:
+        note_refusal(tx, checkpoint, candidate, "look", Refused((held,)))
 
 
 def missing(tx: Tx, caller: Caller, checkpoint_id: str) -> Missing:

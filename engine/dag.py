@@ -84,6 +84,7 @@ class Dag:
 
     name: str
     tasks: tuple[Task, ...]
+    params: tuple[InputField, ...] = ()  # what a run of it may be given
     tenant: str = "local-dev"
     directory: str = "."  # absolute once loaded; commands run here
     python: str | None = None  # the interpreter for callables; None: the one running Signoff
@@ -95,6 +96,21 @@ class Dag:
     def task(self, task_id: str) -> Task:
         """The task of this id. Raises KeyError."""
         return self._by_id[task_id]
+
+    def in_order(self) -> list[Task]:
+        """Parents before children, otherwise as written (the loader refused cycles)."""
+        missing = {task.id: len(set(task.depends_on)) for task in self.tasks}
+        children: dict[TaskId, list[Task]] = {task.id: [] for task in self.tasks}
+        for task in self.tasks:
+            for parent in set(task.depends_on):
+                children[parent].append(task)
+        queue = [task for task in self.tasks if not missing[task.id]]
+        for task in queue:  # grows while it is walked
+            for child in children[task.id]:
+                missing[child.id] -= 1
+                if not missing[child.id]:
+                    queue.append(child)
+        return queue
 
     @property
     def gates(self) -> Iterator[tuple[Task, Gate]]:
@@ -116,6 +132,7 @@ def dag_to_json(dag: Dag) -> dict[str, Any]:
         "tenant": dag.tenant,
         "directory": dag.directory,
         "python": dag.python,
+        "params": [_input_to_json(item) for item in dag.params],
         "tasks": [_task_to_json(task) for task in dag.tasks],
     }
 
@@ -127,6 +144,7 @@ def dag_from_json(stored: Mapping[str, Any]) -> Dag:
         tenant=stored["tenant"],
         directory=stored["directory"],
         python=stored["python"],
+        params=tuple(_input_from_json(item) for item in stored["params"]),
         tasks=tuple(_task_from_json(task) for task in stored["tasks"]),
     )
 

@@ -9,10 +9,8 @@ from dataclasses import dataclass, replace
 
 from engine.attempts import Missing, missing, note_refusal
 from engine.ending import end_checkpoint, expired_if_due
-from engine.events import (
-    DecisionRecorded,
-)
-from engine.identity import Caller, Candidate, Role
+from engine.events import DecisionRecorded
+from engine.identity import Caller, Candidate, IdentityKind, Surface
 from engine.model import (
     Cause,
     Checkpoint,
@@ -21,19 +19,17 @@ from engine.model import (
     Decision,
     JsonObject,
 )
-from engine.people import LocalMode, resolve
+from engine.people import LocalMode, known, resolve
 from engine.policy import (
-    LOWEST_DECIDING_ROLE,
     Accepted,
     Answer,
-    Finding,
     Kinds,
     Refused,
-    Rule,
     Ruling,
     Settled,
     Vote,
     admission,
+    early_end,
     rule,
 )
 from engine.store import checkpoints, people, postings, trail
@@ -95,18 +91,9 @@ def expire_now(
         return missing(tx, caller, checkpoint_id)
     checkpoint = expired_if_due(tx, checkpoint)
     candidate = resolve(tx, caller, checkpoint.tenant, local)
-    held = candidate.entitlement
-    trace = (
-        Finding(Rule.OPEN, checkpoint.is_open, "pending", checkpoint.state),
-        Finding(
-            Rule.ROLE,
-            held is not None and held.role >= Role.OPERATOR,
-            f"{LOWEST_DECIDING_ROLE.label} in {checkpoint.tenant}",
-            "no role" if held is None else f"{held.role.label} ({held.source})",
-        ),
-    )
+    trace = early_end(checkpoint, candidate)
     if not all(finding.passed for finding in trace):
-        refused = Refused(trace)
+        refused = Refused(tuple(trace))
         note_refusal(tx, checkpoint, candidate, "expire", refused)
         return Decided(checkpoint, refused)
     output = {"decision": "expired", "decided_by": candidate.caller.name, "reason": ""}
@@ -128,9 +115,23 @@ def _standing_votes(
         for candidate in (resolve(tx, voter, checkpoint.tenant, local) for voter in voters)
     }
     return [
-        Vote(decision.person_id, decision.choice, by_person.get(decision.person_id))
+        Vote(
+            decision.person_id,
+            decision.choice,
+            by_person.get(decision.person_id) or _os_user(tx, checkpoint, decision, local),
+        )
         for decision in checkpoints.latest(checkpoints.decisions(tx, checkpoint.id))
     ]
+
+
+def _os_user(
+    tx: Tx, checkpoint: Checkpoint, decision: Decision, local: LocalMode | None
+) -> Candidate | None:
+    """Whoever voted at a terminal: there is nobody to look them up with but the record."""
+    if decision.identity.kind is not IdentityKind.OS:
+        return None
+    voter = Caller(identity=decision.identity, surface=Surface.CLI, name="")
+    return known(tx, voter, decision.person_id, checkpoint.tenant, local)
 
 
 def _said_before(

@@ -66,6 +66,7 @@ def end_checkpoint(
         CheckpointEnded(
             run_id=ended.run_id,
             checkpoint_id=ended.id,
+            task=ended.task_id,
             state=state,
             cause=cause,
             ended_at=at,

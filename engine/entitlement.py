@@ -54,7 +54,7 @@ def names(principal: Principal, caller: Caller) -> bool:
             local = identity.kind is IdentityKind.OS
             return local and here and principal.subject == identity.subject
         case PrincipalKind.SLACK_GROUP:
-            return _full_member(caller) and principal.subject in caller.groups
+            return here and _full_member(caller) and principal.subject in caller.groups
         case PrincipalKind.EMAIL:
             return _full_member(caller) and principal.subject == (caller.email or "").lower()
         case _:

@@ -1,10 +1,11 @@
 """What can break, drawn as a tree.
 
-"No" is a value here (a `Refused` ruling, a `NotApproved` answer); an exception
+"No" is a value here (a `Refused` ruling); an exception
 means bad input that cannot be acted on, broken infrastructure, or a bug.
 
     SignoffError
     ├── InvalidDag              a DAG file or value that cannot run; carries every problem found
+    ├── InvalidParams           values that do not fit the parameters a DAG declares
     ├── InvalidPrincipal        a text that names no user, group, e-mail or OS user
     ├── InvalidSettings         the configuration contradicts itself
     ├── NotFound
@@ -20,7 +21,7 @@ means bad input that cannot be acted on, broken infrastructure, or a bug.
         └── SchemaTooOld        needs `signoff db upgrade`
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -48,6 +49,16 @@ class InvalidDag(SignoffError):
         self.source = source
         self.problems = tuple(problems)
         super().__init__("\n".join(problem.located(source) for problem in problems))
+
+
+class InvalidParams(SignoffError):
+    """Values that a run cannot be started with. Says for each parameter what was expected."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        self.problems = dict(problems)
+        super().__init__(
+            "\n".join(f"parameter {name!r} {sentence}" for name, sentence in problems.items())
+        )
 
 
 class InvalidPrincipal(SignoffError):

@@ -123,7 +123,6 @@ class UnknownRequested(Event):
 
     person: PersonId
     surface: str
-    what: str
     suppressed_before: int = 0
 
 
@@ -131,11 +130,19 @@ class UnknownRequested(Event):
 class CheckpointEnded(Event):
     """The one end of a checkpoint."""
 
+    task: str
     state: str
     cause: str
     ended_at: datetime
     on_expire: str | None = None
     forced_by: PersonId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointAskedAgain(Event):
+    """Somebody wants the question of an expired or rejected checkpoint asked anew."""
+
+    person: PersonId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +188,15 @@ class PostingMade(Event):
     place: str
     handle: str
     adopted: bool = False  # a doubled copy that made itself known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostingLost(Event):
+    """Somebody deleted a copy of a card that still waits; it is posted anew."""
+
+    surface: str
+    place: str
+    handle: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,10 @@
 """APScheduler ticks, a watchdog minds it. The rows are the truth; a job only looks."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -21,10 +21,12 @@ _REST_S = 5.0
 
 
 class Heartbeat:
-    """Runs jobs at every tick, each at most once at a time.
+    """Runs jobs at every tick, beside each other, each at most once at a time.
 
-    The scheduler follows the wall clock: after it jumps back an hour, an interval
-    job is silent for an hour. So a watchdog on the monotonic clock arms it anew.
+    A job that is slow misses ticks of its own and of no other: deadlines do not wait
+    for a surface that hangs. The scheduler follows the wall clock: after it jumps back an
+    hour, an interval job is silent for an hour. So a watchdog on the monotonic clock arms
+    it anew.
     """
 
     def __init__(self, clock: Clock, tick: timedelta) -> None:
@@ -32,8 +34,7 @@ class Heartbeat:
         self._tick = tick
         self._jobs: dict[str, Job] = {}
         self._last_beat = clock.monotonic()
-        self._resting = asyncio.Event()
-        self._resting.set()
+        self._under_way: dict[str, asyncio.Task[None]] = {}
         self._scheduler = AsyncIOScheduler(
             timezone=UTC,
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
@@ -81,30 +82,34 @@ class Heartbeat:
         )
 
     async def _come_to_rest(self) -> None:
-        """Let the beat that is under way finish: a cancelled one would look like a failure."""
+        """Let the jobs that are under way finish: a cancelled one would look like a failure."""
         self._scheduler.pause()
         await asyncio.sleep(0)  # a beat that was handed over just now begins
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_REST_S):
-                await self._resting.wait()
+        if self._under_way:
+            await asyncio.wait(self._under_way.values(), timeout=_REST_S)
+        left = list(self._under_way.values())
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     async def _beat(self) -> None:
-        self._resting.clear()
-        try:
-            await self._run_jobs()
-        finally:
-            self._resting.set()
+        self._last_beat = self._clock.monotonic()
+        for name, job in self._jobs.items():
+            if name not in self._under_way:
+                task = asyncio.create_task(self._run_job(name, job))
+                self._under_way[name] = task
+                task.add_done_callback(partial(self._forget, name))
 
-    async def _run_jobs(self) -> None:
-        self._last_beat = self._clock.monotonic()
-        for name, job in list(self._jobs.items()):  # jobs may be added meanwhile
-            try:
-                async with asyncio.timeout(_JOB_TIMEOUT_S):
-                    await job()
-            except Exception:
-                # One sweep that fails must not stop the others, nor the next tick.
-                log.exception("the %s sweep failed; the next tick tries again", name)
-        self._last_beat = self._clock.monotonic()
+    async def _run_job(self, name: str, job: Job) -> None:
+        try:
+            async with asyncio.timeout(_JOB_TIMEOUT_S):
+                await job()
+        except Exception:
+            # One sweep that fails must not stop the others, nor the next tick.
+            log.exception("the %s sweep failed; the next tick tries again", name)
+
+    def _forget(self, name: str, _done: asyncio.Task[None]) -> None:
+        del self._under_way[name]
 
     async def _sleep(self, stop: asyncio.Event) -> None:
         try:

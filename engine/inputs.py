@@ -18,7 +18,7 @@ MAX_NUMBER = 2**53 - 1
 _NUMBER = re.compile(r"[+-]?([0-9]{1,50}(\.[0-9]{0,50})?|\.[0-9]{1,50})([eE][+-]?[0-9]{1,3})?")
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-# Neither database stores these: PostgreSQL refuses NUL, UTF-8 refuses half a character.
+# PostgreSQL refuses NUL, UTF-8 refuses half a character.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _TRUTHS = {
     **dict.fromkeys(("true", "yes", "1", "on"), True),
@@ -44,14 +44,19 @@ class ParsedInputs:
     errors: dict[str, str]
 
 
-def parse_inputs(fields: Sequence[InputField], raw: Mapping[str, object]) -> ParsedInputs:
+def parse_inputs(
+    fields: Sequence[InputField],
+    raw: Mapping[str, object],
+    unknown: str = "is not an input of this checkpoint",
+) -> ParsedInputs:
     """Check a whole form: strings as Slack and `--kv` bring them, or typed JSON values.
 
-    An optional field left empty is absent from the values.
+    An optional field left empty is absent from the values. `unknown` is what is said of a
+    name that the form does not have.
     """
     known = {field.name for field in fields}
     values: dict[str, Any] = {}
-    errors = {name: "is not an input of this checkpoint" for name in raw if name not in known}
+    errors = {name: unknown for name in raw if name not in known}
     for field in fields:
         match _answer(field, raw.get(field.name)):
             case Unfit(sentence):
@@ -61,6 +66,16 @@ def parse_inputs(fields: Sequence[InputField], raw: Mapping[str, object]) -> Par
             case value:
                 values[field.name] = value
     return ParsedInputs(values, errors)
+
+
+def is_storable(text: str) -> bool:
+    """Whether every database takes this text: it holds no NUL and no half characters."""
+    return _UNSTORABLE.search(text) is None
+
+
+def is_certain(field: InputField) -> bool:
+    """Whether every form that was accepted has a value for this field."""
+    return field.required or field.default is not None
 
 
 def parse_value(field: InputField, raw: object) -> Value | Unfit:
@@ -83,7 +98,7 @@ def _is_empty(raw: object) -> bool:
 def _text(field: InputField, raw: object) -> str | Unfit:
     if not isinstance(raw, str):
         return Unfit("must be text")
-    if _UNSTORABLE.search(raw):
+    if not is_storable(raw):
         return Unfit("must not hold a NUL or half a character")
     least = field.minimum or 0
     most = MAX_TEXT if field.maximum is None else min(field.maximum, MAX_TEXT)

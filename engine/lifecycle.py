@@ -117,7 +117,7 @@ def plan(dag: Dag, tasks: Mapping[TaskId, TaskView], now: datetime) -> Plan:
     states = {task_id: view.state for task_id, view in tasks.items()}
     skip: list[TaskId] = []
     ready: list[Task] = []
-    for task in _in_order(dag):
+    for task in dag.in_order():
         if states[task.id] is not TaskState.PENDING:
             continue
         match _readiness(dag, task, states):
@@ -141,22 +141,6 @@ def plan(dag: Dag, tasks: Mapping[TaskId, TaskView], now: datetime) -> Plan:
         verdict=verdict(dag, states) if not active else None,
         pause=not ready and TaskState.WAITING in active and TaskState.RUNNING not in active,
     )
-
-
-def _in_order(dag: Dag) -> list[Task]:
-    """Parents before children, otherwise as written (the loader refused cycles)."""
-    missing = {task.id: len(set(task.depends_on)) for task in dag.tasks}
-    children: dict[TaskId, list[Task]] = {task.id: [] for task in dag.tasks}
-    for task in dag.tasks:
-        for parent in set(task.depends_on):
-            children[parent].append(task)
-    queue = [task for task in dag.tasks if not missing[task.id]]
-    for task in queue:  # grows while it is walked
-        for child in children[task.id]:
-            missing[child.id] -= 1
-            if not missing[child.id]:
-                queue.append(child)
-    return queue
 
 
 def _readiness(dag: Dag, task: Task, states: Mapping[TaskId, TaskState]) -> bool | None:

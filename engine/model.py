@@ -197,6 +197,7 @@ class Checkpoint:
     dag_name: str
     dag_digest: str
     tenant: str
+    params: JsonObject = field(default_factory=dict)  # what the run was started with
     prompt: str
     facts: tuple[Fact, ...]
     policy: Policy

@@ -8,14 +8,14 @@ from engine.events import CheckpointOpened
 from engine.model import Checkpoint, Fact, JsonObject, TaskId, new_checkpoint_id
 from engine.store import checkpoints, postings, runs, trail
 from engine.store.writer import Tx
-from engine.templates import flatten, render
+from engine.templates import PARAMS, flatten, render
 
 
 def open_checkpoint(
     tx: Tx, run: runs.Run, task: Task, gate: Gate, outputs: dict[TaskId, JsonObject], surface: str
 ) -> Checkpoint:
     """A run asks people: the request is frozen, digested, and a card is asked for."""
-    values = flatten(outputs)
+    values = flatten({PARAMS: run.params, **outputs})
     request = Checkpoint(
         id=new_checkpoint_id(),
         run_id=run.id,
@@ -23,6 +23,7 @@ def open_checkpoint(
         dag_name=run.dag_name,
         dag_digest=run.dag_digest,
         tenant=run.tenant,
+        params=run.params,
         prompt=render(gate.prompt, values),
         facts=tuple(
             Fact(show.label, render(f"{{{{ {show.source} }}}}", values), show.secret)

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from engine.errors import StoreError
-from engine.events import DeliveryGivenUp, PostingMade
+from engine.events import DeliveryGivenUp, PostingLost, PostingMade
 from engine.ports import Delivered, Deliverer, Impossible, Outcome, RetryLater
 from engine.store import checkpoints, outbox, postings, trail
 from engine.store.outbox import Delivery, DeliveryKind
@@ -202,4 +202,24 @@ def adopt(tx: Tx, checkpoint_id: str, surface: str, place: str, handle: str) -> 
         ),
     )
     postings.want_true(tx, checkpoint.id, checkpoint.version)
+    return True
+
+
+def repost(tx: Tx, surface: str, place: str, handle: str) -> bool:
+    """A copy of a card was deleted by hand. One that still waits is posted anew."""
+    checkpoint_id = postings.checkpoint_of(tx, surface, place, handle)
+    checkpoint = None if checkpoint_id is None else checkpoints.load(tx, checkpoint_id)
+    if checkpoint is None or not checkpoint.is_open:
+        return False
+    postings.forget(tx, surface, place, handle)
+    trail.append(
+        tx,
+        PostingLost(
+            run_id=checkpoint.run_id,
+            checkpoint_id=checkpoint.id,
+            surface=surface,
+            place=place,
+            handle=handle,
+        ),
+    )
     return True

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from engine.entitlement import entitlement
 from engine.events import RoleChangeRefused, RoleGranted, RoleRevoked
 from engine.identity import Caller, Candidate, Entitlement, PersonId, Principal, Role, Surface
-from engine.policy import Finding, Refused, Rule
+from engine.policy import Refused, holds
 from engine.store import people, trail
 from engine.store.writer import Tx
 
@@ -112,18 +112,16 @@ def revoke(
 
 def _may_change_roles(tx: Tx, tenant: str, by: Caller, local: LocalMode | None) -> Refused | None:
     candidate = resolve(tx, by, tenant, local)
-    held = candidate.entitlement
-    is_admin = held is not None and held.role is Role.ADMIN
+    held = holds(candidate, Role.ADMIN, tenant)
     has_admins = any(g.role is Role.ADMIN for g in people.active_grants(tx, tenant))
-    if is_admin or not has_admins:
+    if held.passed or not has_admins:
         return None
     trail.append(
         tx,
         RoleChangeRefused(tenant=tenant, person=candidate.person_id),
-        trail.Personal(candidate.person_id, {"identity": str(by.identity), "name": by.name}),
+        trail.about(candidate.person_id, by),
     )
-    found = "no role" if held is None else held.role.label
-    return Refused((Finding(Rule.ROLE, False, f"Admin in {tenant}", found),))
+    return Refused((held,))
 
 
 def sync_file(tx: Tx, wanted: Sequence[Wanted]) -> tuple[int, int]:

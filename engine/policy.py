@@ -4,9 +4,8 @@ A ruling carries its trace: every rule that was applied, with what it needed and
 what it found. A refusal is a ruling whose trace has failed findings.
 """
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, assert_never
 
@@ -20,16 +19,13 @@ from engine.identity import (
     Standing,
     Surface,
 )
-from engine.inputs import parse_inputs
+from engine.inputs import is_storable, parse_inputs
 from engine.model import Checkpoint, CheckpointState, Choice, Policy, ReasonRule
 
 REASON_LIMIT = 3000  # characters; also what a Slack text input accepts at most
 
 # Viewers decide nothing, whatever a checkpoint asks for.
 LOWEST_DECIDING_ROLE = Role.OPERATOR
-
-# PostgreSQL refuses NUL, UTF-8 refuses half a character.
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 Kinds = frozenset[tuple[IdentityKind, str]]
 
@@ -39,6 +35,7 @@ class Rule(StrEnum):
 
     LOOK_UP = "look_up"  # the surface could not say who this is
     OPEN = "open"
+    ASKABLE = "askable"  # whether the same question can be asked again
     DIGEST = "digest"
     STANDING = "standing"
     ROLE = "role"
@@ -186,6 +183,39 @@ def entitled(checkpoint: Checkpoint, candidate: Candidate, requester_kinds: Kind
     return all(f.passed for f in authority(checkpoint, candidate, requester_kinds))
 
 
+def early_end(checkpoint: Checkpoint, candidate: Candidate) -> list[Finding]:
+    """What must hold for ending a checkpoint before its deadline, which approves nothing."""
+    return [
+        _open(checkpoint),
+        _standing(candidate),
+        # Its end may send the run down the reject path: that takes whoever may reject.
+        holds(
+            candidate,
+            max(checkpoint.policy.required_role, LOWEST_DECIDING_ROLE),
+            checkpoint.tenant,
+        ),
+    ]
+
+
+def asking(checkpoint: Checkpoint, candidate: Candidate) -> list[Finding]:
+    """Who may ask again: whoever started the run, and Operators."""
+    operator = holds(candidate, LOWEST_DECIDING_ROLE, checkpoint.tenant)
+    if candidate.person_id == checkpoint.requester:
+        operator = replace(operator, passed=True)
+    return [_standing(candidate), operator]
+
+
+def holds(candidate: Candidate, needed: Role, tenant: str) -> Finding:
+    """The role rule: whether the candidate, resolved in this tenant, holds at least this role."""
+    held = candidate.entitlement
+    return Finding(
+        Rule.ROLE,
+        held is not None and held.role >= needed,
+        f"{needed.label} in {tenant}",
+        "no role" if held is None else f"{held.role.label} ({held.source})",
+    )
+
+
 def _count(
     checkpoint: Checkpoint,
     votes: Sequence[Vote],
@@ -246,14 +276,7 @@ def _standing(candidate: Candidate) -> Finding:
 
 def _role(checkpoint: Checkpoint, candidate: Candidate) -> Finding:
     needed = max(checkpoint.policy.required_role, LOWEST_DECIDING_ROLE)
-    held = candidate.entitlement
-    passed = held is not None and held.role >= needed
-    return Finding(
-        Rule.ROLE,
-        passed,
-        f"{needed.label} in {checkpoint.tenant}",
-        "no role" if held is None else f"{held.role.label} ({held.source})",
-    )
+    return holds(candidate, needed, checkpoint.tenant)
 
 
 def _approvers(policy: Policy, caller: Caller) -> Finding:
@@ -298,11 +321,6 @@ def _reason(policy: Policy, answer: Answer) -> Finding:
         return Finding(Rule.REASON, False, "plain text", "a NUL or half a character")
     missing = wanted is ReasonRule.REQUIRED and not answer.reason.strip()
     return Finding(Rule.REASON, not missing, wanted, "none" if missing else f"{length} characters")
-
-
-def is_storable(text: str) -> bool:
-    """Whether every database takes this text: it holds no NUL and no half characters."""
-    return _UNSTORABLE.search(text) is None
 
 
 def _inputs(errors: Mapping[str, str]) -> Finding:

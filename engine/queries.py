@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from engine import lifecycle
+from engine.asking import askable
 from engine.dag import Dag
 from engine.identity import (
     Caller,
@@ -64,6 +65,7 @@ class CheckpointView:
     run: Run
     channel: str | None  # where the DAG wants the card
     postings: tuple[Posting, ...]
+    can_ask_again: bool = False  # whether the same question can be asked anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ def checkpoint_view(tx: Tx, checkpoint_id: str) -> CheckpointView | None:
         run=run,
         channel=checkpoints.channel_of(tx, recorded.id),
         postings=tuple(postings.of_checkpoint(tx, recorded.id)),
+        can_ask_again=askable(tx, recorded).passed,
     )
 
 

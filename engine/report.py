@@ -11,7 +11,7 @@ from engine.chain import Broken
 from engine.store import trail
 from engine.store.writer import Tx
 
-__all__ = ["Broken", "Verified", "export", "verify"]
+__all__ = ["Broken", "Verified", "content", "export", "verify"]
 
 _COLUMNS = ("run_id", "checkpoint_id")
 
@@ -51,7 +51,7 @@ def _check(entry: trail.Entry, expected: int, last: str) -> Broken | None:
         return followed
     if seq != expected:
         return Broken(seq, f"is numbered {seq}, expected {expected}")
-    facts = _content(entry, chain.FACTS)
+    facts = content(entry, chain.FACTS)
     for column, held in zip(_COLUMNS, (entry.run_id, entry.checkpoint_id), strict=True):
         if held != facts.get(column):
             return Broken(seq, f"is filed under another {column} than its facts say")
@@ -93,11 +93,11 @@ def _line(entry: trail.Entry) -> dict[str, Any]:
         "event": link.event,
         "run_id": entry.run_id,
         "checkpoint_id": entry.checkpoint_id,
-        "facts": _content(entry, chain.FACTS),
+        "facts": content(entry, chain.FACTS),
     }
     held = {part.name for part in entry.parts}
     if chain.PERSONAL in held:
-        line["personal"] = _content(entry, chain.PERSONAL)
+        line["personal"] = content(entry, chain.PERSONAL)
     elif chain.PERSONAL in link.commitments:
         line["erased"] = True
     return line | {
@@ -108,7 +108,8 @@ def _line(entry: trail.Entry) -> dict[str, Any]:
     }
 
 
-def _content(entry: trail.Entry, name: str) -> dict[str, Any]:
+def content(entry: trail.Entry, name: str) -> dict[str, Any]:
+    """A part of a row's content; empty when it never had one, or when it was erased."""
     for part in entry.parts:
         if part.name == name:
             return _object(part.body)

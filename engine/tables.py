@@ -154,6 +154,7 @@ class RunRow(SQLModel, table=True):
     host: str
     requester: str = Field(foreign_key="person.id")
     requested_as: str  # the identity, as text
+    params: dict[str, Any] = _json()
     created_at: datetime = _time()
     started_at: datetime | None = _time(nullable=True)
     ended_at: datetime | None = _time(nullable=True)

@@ -9,6 +9,9 @@ from engine.model import JsonObject, TaskId
 
 NO_VALUE = "(no value)"
 
+PARAMS = TaskId("params")
+"""What a run's parameters are quoted under, as if a task had put them out; no task's id."""
+
 _BRACES = re.compile(r"\{\{\s*([A-Za-z0-9_-]+)\s*\}\}")
 
 

@@ -16,12 +16,17 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 from sqlalchemy.engine import URL, make_url
 from sqlmodel import SQLModel
 
 from engine import tables
 from engine.store import connect, schema
+
+# A busy machine is no failure: what a test finds must not depend on the clock.
+settings.register_profile("signoff", deadline=None)
+settings.load_profile("signoff")
 
 _ASKED_FOR = "SIGNOFF_TEST_POSTGRES_URL"
 _NO_SERVER = f"POSTGRES: no server answers at 127.0.0.1:5432 or {_ASKED_FOR}"

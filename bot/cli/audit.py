@@ -17,6 +17,14 @@ class Format(StrEnum):
     JSONL = "jsonl"
 
 
+class View(StrEnum):
+    """What of the trail is written out. `AuditSurface`, which stays out of `--help`."""
+
+    CHECKPOINTS = "checkpoints"
+    STATE = "state"
+    EVENTS = "events"
+
+
 @app.command()
 def verify(*, as_json: JsonOption = False) -> None:
     """Check the whole chain: any edit, removal, insertion or reordering is found."""
@@ -51,12 +59,16 @@ def export(
         str | None,
         typer.Option("--since", help="Only since then: 2026-01-31, 2026-01-31T14:00Z, 7d, 12h."),
     ] = None,
+    surface: Annotated[
+        View | None,
+        typer.Option("--surface", help="One view of it, with names as the older system wrote."),
+    ] = None,
 ) -> None:
     """Write the trail to stdout, oldest first."""
     from bot.cli.output import emit_line, warn
     from bot.cli.session import session
     from bot.cli.since import moment_of
-    from engine import Tx, export_trail
+    from engine import AuditSurface, Tx, export_trail, surface_lines
 
     del form  # there is one so far
     with session() as now:
@@ -66,7 +78,12 @@ def export(
             raise typer.Exit(Exit.USAGE)
 
         def write_out(tx: Tx) -> None:
-            for line in export_trail(tx, checkpoint_id=checkpoint, run_id=run, since=start):
+            wanted = {"checkpoint_id": checkpoint, "run_id": run}
+            if surface is None:
+                lines = export_trail(tx, **wanted, since=start)
+            else:
+                lines = surface_lines(tx, AuditSurface(surface), **wanted, since=start)
+            for line in lines:
                 emit_line(line)
 
         now.read(write_out)

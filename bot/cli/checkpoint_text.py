@@ -55,6 +55,8 @@ def _request(view: CheckpointView, moments: Moments) -> Iterator[tuple[str, str]
     for fact in checkpoint.facts:
         yield "fact", f"{fact.label}: {wording.MASK if fact.secret else fact.value}"
     yield "run", f"{checkpoint.run_id} ({view.run.state.value}) in tenant {checkpoint.tenant}"
+    for line in wording.params(checkpoint.params):
+        yield "parameter", line
     who = wording.name_of(view.requester)
     yield "asked by", f"{who} ({view.requested_as}), {moments.both(checkpoint.created_at)}"
     yield "needs", _needs(policy)

@@ -6,7 +6,14 @@ from typing import Annotated
 import typer
 
 from bot.cli.exits import Exit
-from bot.cli.options import CheckpointArgument, JsonOption, LimitOption, ReasonOption, TenantOption
+from bot.cli.options import (
+    CheckpointArgument,
+    JsonOption,
+    LimitOption,
+    ReasonOption,
+    TenantOption,
+    read_pairs,
+)
 from bot.cli.shell import KeyValueCommand
 
 app = typer.Typer(help="Checkpoints: list, show, approve, reject, expire.", no_args_is_help=True)
@@ -94,7 +101,7 @@ def approve(
     from bot.cli.deciding import answer
     from engine import Choice
 
-    answer(checkpoint_id, Choice.APPROVE, reason, _pairs(kv or []), as_json=as_json)
+    answer(checkpoint_id, Choice.APPROVE, reason, read_pairs("--kv", kv), as_json=as_json)
 
 
 @app.command()
@@ -131,13 +138,9 @@ def expire(
         expire_one(checkpoint_id, as_json=as_json)
 
 
-def _pairs(given: list[str]) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for text in given:
-        key, separator, value = text.partition("=")
-        if not separator or not key or key in pairs:
-            why = "is given twice" if key in pairs else "is not KEY=VALUE"
-            typer.echo(f"error: --kv {text!r} {why}", err=True)
-            raise typer.Exit(Exit.USAGE)
-        pairs[key] = value
-    return pairs
+@app.command(name="ask-again")
+def ask_again(checkpoint_id: CheckpointArgument, *, as_json: JsonOption = False) -> None:
+    """Ask an expired or rejected checkpoint again: a new one, and the run goes on."""
+    from bot.cli.deciding import ask_one
+
+    ask_one(checkpoint_id, as_json=as_json)

@@ -13,6 +13,8 @@ from bot.cli.slack_check import SlackSays, ask_slack
 from bot.config import Environment, Settings, load_settings
 from bot.config_file import did_you_mean
 from engine import (
+    Delivery,
+    DeliveryKind,
     DeliveryState,
     InvalidSettings,
     PendingSummary,
@@ -23,14 +25,21 @@ from engine import (
     database_file,
     live_worker,
     pending_summary,
+    probe_writable,
     schema_version,
     shown_url,
     troubled_deliveries,
 )
 
 _LONG = timedelta(hours=48)
-# Set for or by tasks and tests; not settings.
-_OTHER_VARIABLES = {"SIGNOFF_INPUT", "SIGNOFF_OUTPUT"}
+# What a task finds in its environment; not settings.
+_OF_TASKS = {
+    "SIGNOFF_RUN_ID",
+    "SIGNOFF_TASK_ID",
+    "SIGNOFF_ATTEMPT",
+    "SIGNOFF_INPUT",
+    "SIGNOFF_OUTPUT",
+}
 
 
 class Status(StrEnum):
@@ -74,7 +83,7 @@ def _settings(settings: Settings) -> Iterator[Check]:
         yield Check("settings", Status.WARN, f"there is no {path}", advice)
     known = tuple(Environment.model_fields)
     for name in sorted(os.environ):
-        if name.startswith("SIGNOFF_") and name not in {*known, *_OTHER_VARIABLES}:
+        if name.startswith("SIGNOFF_") and name not in {*known, *_OF_TASKS}:
             advice = f"it is not read{did_you_mean(name, known)}"
             yield Check("settings", Status.WARN, f"{name} is set", advice)
     if Environment().SIGNOFF_LOCAL_MODE and settings.local is None:
@@ -137,7 +146,7 @@ def _database(settings: Settings) -> Iterator[Check]:
 
 def _writable(store: Store, described: str) -> Iterator[Check]:
     try:
-        asyncio.run(store.write(lambda _tx: None))
+        asyncio.run(store.write(probe_writable))
     except StoreError as error:
         yield Check("database", Status.FAIL, str(error), "until then nothing can be decided")
     else:
@@ -157,7 +166,8 @@ def _roles(settings: Settings, held: list[Role]) -> Iterator[Check]:
     local = [settings.local.role] if settings.local else []
     deciding = sum(role >= Role.OPERATOR for role in [*(held or wanted), *local])
     if deciding:
-        yield Check("roles", Status.OK, f"Operator or Admin is granted {deciding} times")
+        grants = "1 grant" if deciding == 1 else f"{deciding} grants"
+        yield Check("roles", Status.OK, f"{grants} of Operator or Admin")
     else:
         advice = "`signoff init`, or `signoff roles grant os:$USER Admin --tenant local-dev`"
         yield Check("roles", Status.FAIL, "nobody may run or approve anything", advice)
@@ -174,8 +184,14 @@ def _deliveries(store: Store) -> Iterator[Check]:
     for delivery in asyncio.run(store.read(troubled_deliveries)):
         gave_up = delivery.state is DeliveryState.GIVEN_UP
         found = f"{delivery.kind} of {delivery.checkpoint_id}: {delivery.error}"
-        advice = "given up; it is told again at the next change" if gave_up else "still trying"
+        advice = _given_up(delivery) if gave_up else "still trying"
         yield Check("deliveries", Status.FAIL if gave_up else Status.WARN, found, advice)
+
+
+def _given_up(delivery: Delivery) -> str:
+    if delivery.kind is DeliveryKind.POSTING:
+        return "given up, until the checkpoint changes; it can be decided all the same"
+    return "given up; the record has what was to be told"
 
 
 def _pending(summary: PendingSummary, moments: Moments) -> Check:

@@ -8,13 +8,14 @@ import typer
 from bot import wording
 from bot.cli.checkpoint_text import show_view
 from bot.cli.exits import Exit
-from bot.cli.json_views import checkpoint_json, finding_json
+from bot.cli.json_views import checkpoint_json
 from bot.cli.output import emit, say, warn
 from bot.cli.session import Session, os_account, session
 from bot.refusals import refusal
 from engine import (
     Accepted,
     Answer,
+    AskedAgain,
     Caller,
     Checkpoint,
     CheckpointNotFound,
@@ -25,6 +26,7 @@ from engine import (
     Refused,
     Ruling,
     Settled,
+    ask_again,
     checkpoint_view,
     decide,
     earlier_voters,
@@ -106,7 +108,7 @@ def _ruling_json(checkpoint: Checkpoint, ruling: Ruling, unchecked: int) -> dict
     said: dict[str, object] = {"ruling": type(ruling).__name__.lower()}
     match ruling:
         case Refused():
-            said["reasons"] = [finding_json(finding) for finding in ruling.reasons]
+            said["reasons"] = [finding.as_json() for finding in ruling.reasons]
             said["field_errors"] = dict(ruling.field_errors)
         case Accepted(have=have, needed=needed):
             said |= {"have": have, "needed": needed, "not_checked": unchecked}
@@ -132,6 +134,26 @@ def expire_one(checkpoint_id: str, *, as_json: bool) -> None:
             case _:
                 view = _wanted(now, checkpoint_id)
                 say(f"{wording.header(view)}. {wording.consequence(view)}")
+
+
+def ask_one(checkpoint_id: str, *, as_json: bool) -> None:
+    """Ask the question of an expired or rejected checkpoint anew."""
+    with session(with_roles=True) as now:
+        asked = now.write(lambda tx: ask_again(tx, checkpoint_id, now.caller, now.settings.local))
+        match asked:
+            case Missing():
+                raise CheckpointNotFound(checkpoint_id)
+            case Decided(checkpoint=checkpoint, ruling=ruling):
+                if as_json:
+                    emit(_ruling_json(checkpoint, ruling, 0))
+                if isinstance(ruling, Refused):
+                    warn(str(refusal(ruling, _wanted(now, checkpoint_id))))
+                raise typer.Exit(Exit.REFUSED)
+            case AskedAgain(checkpoint) if as_json:
+                emit(checkpoint_json(checkpoint))
+            case AskedAgain(checkpoint):
+                say("The question is asked again.")
+                say(f"Without a worker, go on with:  signoff resume {checkpoint.run_id}")
 
 
 def sweep(*, as_json: bool) -> None:

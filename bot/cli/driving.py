@@ -9,11 +9,11 @@ from pathlib import Path
 import platformdirs
 
 from bot.cli.session import this_host
+from bot.cli.sight import Sight, sight
 from bot.config import Settings
 from engine import (
     RunId,
     RunnerSettings,
-    RunNotFound,
     RunState,
     RunView,
     Store,
@@ -22,13 +22,12 @@ from engine import (
     drive_here,
     holder_name,
     live_worker,
-    run_view,
     sweep_expiry,
 )
 
 _LOOK_AGAIN_S = 1.0  # a change wakes us at once; this is for deadlines and workers that die
 
-Report = Callable[[RunView], None]
+Report = Callable[[Sight], None]
 
 
 def runner_settings(settings: Settings) -> RunnerSettings:
@@ -62,8 +61,9 @@ async def follow(
     drive: asyncio.Task[RunState] | None = None
     try:
         while True:
-            view = await _view(store, run_id)
-            report(view)
+            seen = await store.read(partial(sight, run_id=run_id))
+            view = seen.view
+            report(seen)
             if view.run.has_ended or (_is_paused(view) and not through_pauses):
                 return view
             if drive is not None and drive.done():
@@ -79,15 +79,22 @@ async def follow(
         await changes.close()
 
 
+async def watch(store: Store, run_id: str, report: Report) -> RunView:
+    """Watch a run until it ends, through its pauses; change nothing. Raises `RunNotFound`."""
+    changes = store.changes()
+    try:
+        while True:
+            seen = await store.read(partial(sight, run_id=run_id))
+            report(seen)
+            if seen.view.run.has_ended:
+                return seen.view
+            await changes.wait(_LOOK_AGAIN_S)
+    finally:
+        await changes.close()
+
+
 def _is_paused(view: RunView) -> bool:
     return view.run.state is RunState.PAUSED
-
-
-async def _view(store: Store, run_id: str) -> RunView:
-    view = await store.read(partial(run_view, run_id=run_id))
-    if view is None:
-        raise RunNotFound(run_id)
-    return view
 
 
 async def _wants_driver(store: Store, view: RunView) -> bool:

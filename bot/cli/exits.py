@@ -5,6 +5,7 @@ from typing import assert_never
 
 from engine import (
     InvalidDag,
+    InvalidParams,
     InvalidPrincipal,
     InvalidSettings,
     SignoffError,
@@ -42,13 +43,16 @@ class Exit(IntEnum):
                 assert_never(self)
 
 
+INTERRUPTED = 130
+"""What shells report for Ctrl-C."""
+
 EPILOG = "Exit codes: " + "; ".join(f"{code.value} {code.meaning}" for code in Exit) + "."
 
 
 def exit_of(error: SignoffError) -> Exit:
     """The exit code that goes with an error."""
     match error:
-        case InvalidDag() | InvalidSettings() | InvalidPrincipal():
+        case InvalidDag() | InvalidParams() | InvalidSettings() | InvalidPrincipal():
             return Exit.USAGE
         case StoreError():
             return Exit.DATABASE

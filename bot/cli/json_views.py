@@ -8,7 +8,6 @@ from engine import (
     Checkpoint,
     CheckpointView,
     Delivery,
-    Finding,
     GrantRecord,
     InputField,
     PersonView,
@@ -33,6 +32,7 @@ def checkpoint_json(checkpoint: Checkpoint) -> Json:
         "dag": checkpoint.dag_name,
         "run_id": checkpoint.run_id,
         "task_id": checkpoint.task_id,
+        "params": dict(checkpoint.params),
         "prompt": checkpoint.prompt,
         "facts": [
             {"label": fact.label, "value": MASK if fact.secret else fact.value}
@@ -59,16 +59,11 @@ def view_json(view: CheckpointView) -> Json:
     """A checkpoint with its votes, its run and the copies of its card."""
     return checkpoint_json(view.checkpoint) | {
         "requester": _person_json(view.requester) | {"account": view.requested_as},
-        "decisions": [_voice_json(voice) for voice in view.voices],
+        "decisions": [voice_json(voice) for voice in view.voices],
         "run_state": view.run.state,
         "channel": view.channel,
         "postings": [_posting_json(posting) for posting in view.postings],
     }
-
-
-def finding_json(finding: Finding) -> Json:
-    """One rule that was applied."""
-    return finding.as_json()
 
 
 def run_json(run: Run) -> Json:
@@ -84,6 +79,7 @@ def run_json(run: Run) -> Json:
         "host": run.host,
         "requester": run.requester,
         "requested_as": run.requested_as,
+        "params": dict(run.params),
         "created_at": run.created_at,
         "started_at": run.started_at,
         "ended_at": run.ended_at,
@@ -136,7 +132,8 @@ def delivery_json(delivery: Delivery, now: datetime) -> Json:
     }
 
 
-def _voice_json(voice: Voice) -> Json:
+def voice_json(voice: Voice) -> Json:
+    """A decision that counts."""
     return {
         "person": _person_json(voice.person),
         "account": str(voice.identity),

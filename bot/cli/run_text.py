@@ -5,34 +5,21 @@ from collections.abc import Iterator, Sequence
 
 from bot import wording
 from bot.cli.json_views import task_json
-from bot.cli.output import Moments, details, emit, jsonable, say, table
+from bot.cli.output import Moments, details, jsonable, say, table
+from bot.cli.sight import Sight
+from bot.graph import MARKS
 from engine import (
     Checkpoint,
     CheckpointState,
-    Dag,
-    Gate,
-    PythonCall,
     Run,
     RunState,
     RunView,
-    Shell,
-    Task,
     TaskId,
     TaskRecord,
     TaskState,
-    dag_digest,
 )
 
 _TAIL_LINES = 20
-_MARKS = {
-    TaskState.SUCCEEDED: "✓",
-    TaskState.APPROVED: "✓",
-    TaskState.FAILED: "✗",
-    TaskState.REJECTED: "✗",
-    TaskState.EXPIRED: "✗",
-    TaskState.WAITING: "…",
-    TaskState.RUNNING: "▶",
-}
 _UNTOLD = frozenset({TaskState.PENDING})
 
 
@@ -43,8 +30,9 @@ class Progress:
         self._told: dict[TaskId, tuple[TaskState, int]] = {}
         self._told_pauses = told_pauses
 
-    def report(self, view: RunView) -> None:
+    def report(self, seen: Sight) -> None:
         """Say what is new."""
+        view = seen.view
         for task in view.tasks.values():
             stands = (task.state, task.attempt)
             if self._told.get(task.id) != stands and task.state not in _UNTOLD:
@@ -53,9 +41,9 @@ class Progress:
 
     def _tell(self, view: RunView, task: TaskRecord) -> None:
         attempt = f" (attempt {task.attempt})" if task.attempt > 1 else ""
-        say(f"{_MARKS.get(task.state, '·')} {task.id} {task.state.value}{attempt}")
+        say(f"{MARKS.get(task.state, '·')} {task.id} {task.state.value}{attempt}")
         if task.state is TaskState.FAILED:
-            _tell_failure(task)
+            tell_failure(task)
         if task.state is TaskState.WAITING and self._told_pauses:
             for checkpoint in open_checkpoints(view):
                 if checkpoint.task_id == task.id:
@@ -63,12 +51,21 @@ class Progress:
                     _how_to_decide(checkpoint)
 
 
-def _tell_failure(task: TaskRecord) -> None:
+def tell_failure(task: TaskRecord) -> None:
+    """Why a task failed, and its last words."""
     if task.error:
         details([("error", task.error)])
     tail = (task.log_tail or "").strip()
     if tail:
         details([("log", "\n".join(tail.splitlines()[-_TAIL_LINES:]))])
+
+
+def tell_failures(view: RunView) -> None:
+    """The tasks that failed, each with why."""
+    for task in view.tasks.values():
+        if task.state is TaskState.FAILED:
+            say(f"{task.id} failed:")
+            tell_failure(task)
 
 
 def open_checkpoints(view: RunView) -> list[Checkpoint]:
@@ -93,9 +90,14 @@ def show_pause(view: RunView, moments: Moments, *, has_worker: bool) -> None:
         say(f"Then go on with:  signoff resume {view.run.id}")
 
 
+def approve_command(checkpoint: Checkpoint) -> str:
+    """What to type to approve it."""
+    inputs = "".join(f" --kv {field.name}=…" for field in checkpoint.policy.inputs)
+    return f"signoff checkpoints approve {checkpoint.id}{inputs}"
+
+
 def _how_to_decide(checkpoint: Checkpoint) -> None:
-    required = "".join(f" --kv {field.name}=…" for field in checkpoint.policy.inputs)
-    say(f"  signoff checkpoints approve {checkpoint.id}{required}")
+    say(f"  {approve_command(checkpoint)}")
     say(f'  signoff checkpoints reject {checkpoint.id} --reason "…"')
 
 
@@ -129,10 +131,7 @@ def show_run(view: RunView, moments: Moments) -> None:
         [_task_row(task) for task in view.tasks.values()],
         empty="No tasks.",
     )
-    for task in view.tasks.values():
-        if task.state is TaskState.FAILED:
-            say(f"{task.id} failed:")
-            _tell_failure(task)
+    tell_failures(view)
     for checkpoint in view.checkpoints:
         say(f"{checkpoint.id}  {checkpoint.state.value}  {checkpoint.prompt}")
     if view.run.state is RunState.PAUSED:
@@ -149,6 +148,8 @@ def _about(view: RunView, moments: Moments) -> Iterator[tuple[str, str]]:
     yield "asked by", f"{who} ({run.requested_as}), {moments.both(run.created_at)}"
     if run.ended_at is not None:
         yield "ended", moments.both(run.ended_at)
+    for line in wording.params(run.params):
+        yield "parameter", line
     yield "dag digest", run.dag_digest
 
 
@@ -159,60 +160,3 @@ def _task_row(task: TaskRecord) -> tuple[str, ...]:
     output = task_json(task)["output"]
     shown = "" if output is None else json.dumps(output, default=jsonable, ensure_ascii=False)
     return (task.id, task.state.value, str(task.attempt), took, shown)
-
-
-def show_plan(dag: Dag, *, as_json: bool) -> None:
-    """What would run, in an order it could run in."""
-    ordered = in_order(dag)
-    if as_json:
-        emit(
-            {
-                "dag": dag.name,
-                "tenant": dag.tenant,
-                "dag_digest": dag_digest(dag),
-                "tasks": [
-                    {"id": t.id, "kind": _kind(t), "depends_on": list(t.depends_on)}
-                    for t in ordered
-                ],
-            }
-        )
-        return
-    say(f"{dag.name} (tenant {dag.tenant}) would run:")
-    table(
-        ("task", "kind", "after", "what"),
-        [(t.id, _kind(t), ", ".join(t.depends_on), _what(t)) for t in ordered],
-        empty="Nothing.",
-    )
-
-
-def in_order(dag: Dag) -> list[Task]:
-    """Parents before children, otherwise as written."""
-    left, done, ordered = list(dag.tasks), set[TaskId](), list[Task]()
-    while left:  # the loader refused cycles, so something is always ready
-        ready = [task for task in left if done.issuperset(task.depends_on)]
-        ordered += ready
-        done |= {task.id for task in ready}
-        left = [task for task in left if task.id not in done]
-    return ordered
-
-
-def _kind(task: Task) -> str:
-    match task.work:
-        case Shell():
-            return "command"
-        case PythonCall():
-            return "callable"
-        case Gate():
-            return "checkpoint"
-
-
-def _what(task: Task) -> str:
-    match task.work:
-        case Shell(command=str() as command):
-            return command.strip()
-        case Shell(command=command):
-            return " ".join(command)
-        case PythonCall(ref=ref):
-            return ref
-        case Gate(prompt=prompt, policy=policy):
-            return f"{prompt} ({policy.required_role.label})"

@@ -1,16 +1,19 @@
 """Starting a run and following it."""
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 import typer
 
-from bot.cli.driving import Report, follow, worker_is_here
-from bot.cli.exits import Exit
+from bot.cli.drawing import show_plan
+from bot.cli.driving import follow, watch, worker_is_here
+from bot.cli.exits import INTERRUPTED, Exit
 from bot.cli.json_views import run_json, run_view_json
 from bot.cli.output import emit, say, warn
-from bot.cli.run_text import Progress, show_end, show_pause, show_plan
+from bot.cli.progress import progress
+from bot.cli.run_text import show_end, show_pause
 from bot.cli.session import Session, session, this_host
 from bot.config import load_settings
 from bot.refusals import role_refusal
@@ -25,23 +28,31 @@ from engine import (
     RunView,
     check_dag,
     load_dag,
+    read_params,
     run_view,
     submit,
     sweep_expiry,
 )
 
-_INTERRUPTED = 130  # as shells report Ctrl-C
 
-
-def start(file: Path, *, detach: bool, wait: bool, dry_run: bool, as_json: bool) -> None:
-    """Load, check and submit a DAG; then follow its run."""
+def start(
+    file: Path,
+    given: Mapping[str, str],
+    *,
+    detach: bool,
+    wait: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Load, check and submit a DAG with parameters; then follow its run."""
     dag = load_dag(file, load_settings().defaults)
+    params = read_params(dag, given)
     asyncio.run(check_dag(dag, str(file)))
     if dry_run:
-        show_plan(dag, as_json=as_json)
+        show_plan(dag, params, as_json=as_json)
         return
     with session(with_roles=True) as now:
-        run_id = _submit(now, dag)
+        run_id = _submit(now, dag, params)
         if detach:
             _leave(now, run_id, as_json=as_json)
         else:
@@ -50,8 +61,9 @@ def start(file: Path, *, detach: bool, wait: bool, dry_run: bool, as_json: bool)
             _follow(now, run_id, wait=wait, as_json=as_json)
 
 
-def _submit(now: Session, dag: Dag) -> RunId:
-    made = now.write(lambda tx: submit(tx, dag, now.caller, this_host(), now.settings.local))
+def _submit(now: Session, dag: Dag, params: Mapping[str, object]) -> RunId:
+    local = now.settings.local
+    made = now.write(lambda tx: submit(tx, dag, now.caller, this_host(), local, params))
     if isinstance(made, Refused):
         warn(str(role_refusal(made, dag.tenant)))
         raise typer.Exit(Exit.REFUSED)
@@ -93,12 +105,40 @@ def _view(now: Session, run_id: str) -> RunView:
 
 
 def _follow(now: Session, run_id: str, *, wait: bool, as_json: bool) -> None:
-    progress: Report = (lambda _view: None) if as_json else Progress(told_pauses=wait).report
     try:
-        view = asyncio.run(follow(now.store, now.settings, run_id, progress, through_pauses=wait))
+        with progress(now.settings, told_pauses=wait, silent=as_json) as report:
+            view = asyncio.run(follow(now.store, now.settings, run_id, report, through_pauses=wait))
     except KeyboardInterrupt:
         _say_interrupted(now, run_id)
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
+    _tell_result(now, view, as_json=as_json)
+
+
+def watch_run(run_id: str, *, as_json: bool) -> None:
+    """Follow a run to its end without touching it."""
+    with session() as now:
+        if not as_json:
+            _note_no_worker(now, _view(now, run_id))
+        try:
+            with progress(now.settings, told_pauses=True, silent=as_json) as report:
+                view = asyncio.run(watch(now.store, run_id, report))
+        except KeyboardInterrupt:
+            warn(f"{run_id} goes on without you; `signoff runs watch {run_id}` watches it again")
+            raise typer.Exit(INTERRUPTED) from None
+        _tell_result(now, view, as_json=as_json)
+
+
+def _note_no_worker(now: Session, view: RunView) -> None:
+    run = view.run
+    driven_here = run.host == this_host() and run.state in (RunState.QUEUED, RunState.RUNNING)
+    if driven_here and not now.read(worker_is_here):
+        warn(
+            "note: no worker runs on this machine; unless another command drives the run, "
+            f"it stands still until `signoff resume {run.id}`"
+        )
+
+
+def _tell_result(now: Session, view: RunView, *, as_json: bool) -> None:
     has_worker = now.read(worker_is_here)
     if as_json:
         emit(run_view_json(view))

@@ -10,7 +10,7 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot import lists, modals, notices
-from bot.desk import Desk
+from bot.desk import Desk, reference
 from bot.directory import LookUpFailed
 from bot.listeners.pages import list_reply
 from bot.payloads import Click, Malformed, Who, parse_click, parse_page_turn, parse_who
@@ -19,6 +19,7 @@ from bot.slack import SlackError
 from bot.tokens import (
     APPROVE,
     APPROVE_IN_MODAL,
+    ASK_AGAIN,
     DETAILS,
     NEXT,
     REFRESH,
@@ -28,6 +29,7 @@ from bot.tokens import (
 )
 from bot.wording import Explanation
 from engine import (
+    AskedAgain,
     Caller,
     Checkpoint,
     CheckpointView,
@@ -40,8 +42,10 @@ from engine import (
     Rule,
     admit,
     adopt,
+    ask_again,
     checkpoint_view,
     note_unknown,
+    note_unseen,
     note_unverified,
     roles,
 )
@@ -57,7 +61,7 @@ _CHOICES = {
     REJECT: Choice.REJECT,
     REJECT_IN_MODAL: Choice.REJECT,
 }
-_KNOWN = (*_CHOICES, DETAILS, REVIEW, REFRESH, NEXT)
+_KNOWN = (*_CHOICES, ASK_AGAIN, DETAILS, REVIEW, REFRESH, NEXT)
 _UNKNOWN = re.compile(f"(?!(?:{'|'.join(_KNOWN)})$).*")
 
 
@@ -72,6 +76,10 @@ def register(app: AsyncApp, desk: Desk) -> None:
         await ack()
         desk.follow_ups.start(_click(desk, body, open_details))
 
+    async def again(ack: AsyncAck, body: Body) -> None:
+        await ack()
+        desk.follow_ups.start(_click(desk, body, ask_anew))
+
     async def turn(ack: AsyncAck, body: Body) -> None:
         await ack()
         desk.follow_ups.start(turn_page(desk, body))
@@ -84,6 +92,7 @@ def register(app: AsyncApp, desk: Desk) -> None:
         app.action(action_id)(decide)
     for action_id in (DETAILS, REVIEW):
         app.action(action_id)(look)
+    app.action(ASK_AGAIN)(again)
     for action_id in (REFRESH, NEXT):
         app.action(action_id)(turn)
     app.action(_UNKNOWN)(unknown)
@@ -95,15 +104,25 @@ async def _click(desk: Desk, body: Body, then: Opening) -> None:
         await _tampered(desk, body, click)
         return
     # First of all the modal: its trigger lives three seconds, and a look-up may be slow.
-    show = desk.slack.open_view if click.view is None else desk.slack.push_view
+    show = desk.slack.push_view if click.is_in_view else desk.slack.open_view
     try:
         view_id = await show(click.trigger_id, modals.loading())
     except SlackError as error:
         log.warning("a modal could not be opened: %s", error)
         await _ask_to_click_again(desk, click)
     else:
-        await desk.slack.update_view(view_id, await then(desk, click))
+        await desk.slack.update_view(view_id, await _guarded(desk, click, then))
     await _adopt(desk, click)
+
+
+async def _guarded(desk: Desk, click: Click, then: Opening) -> dict[str, Any]:
+    """What the open modal becomes; it must not go on saying that it loads when something broke."""
+    try:
+        return await then(desk, click)
+    except Exception:
+        ref = reference()
+        log.exception("a modal could not be filled (reference %s)", ref)
+        return modals.error_view(notices.not_recorded(ref))
 
 
 async def _ask_to_click_again(desk: Desk, click: Click) -> None:
@@ -145,15 +164,33 @@ async def open_details(desk: Desk, click: Click) -> dict[str, Any]:
     if isinstance(caller, LookUpFailed):
         return await _unverified(desk, click, caller)
     view = await _view(desk, click)
+    held = None if view is None else await _role_in(desk, caller, view)
+    if held is None:
+        named = click.target.checkpoint_id
+        await desk.store.write(partial(note_unseen, checkpoint_id=named, caller=caller))
     if view is None:
-        unknown = f"checkpoint {click.target.checkpoint_id}"
-        await desk.store.write(partial(note_unknown, caller=caller, what=unknown))
         return modals.error_view(notices.unknown_id(click.target.checkpoint_id))
-    held = await _role_in(desk, caller, view)
     if held is None:
         return modals.refusal_view(_no_role(view), title="Not for you")
     may_see = held.role >= view.checkpoint.policy.required_role
     return modals.details(view, viewer_may_see_secrets=may_see)
+
+
+async def ask_anew(desk: Desk, click: Click) -> dict[str, Any]:
+    """Ask an expired question again, for who may; a new card follows."""
+    named = click.target.checkpoint_id
+    caller = await desk.caller(click.who)
+    if isinstance(caller, LookUpFailed):
+        return await _unverified(desk, click, caller)
+    asked = await desk.store.write(partial(ask_again, checkpoint_id=named, caller=caller))
+    view = await _view(desk, click)
+    match asked:
+        case AskedAgain():
+            return modals.refusal_view(notices.asked_again(), title="Asked again")
+        case Decided(ruling=Refused() as refused) if view is not None:
+            return modals.refusal_view(refusal(refused, view))
+        case Missing() | Decided():
+            return modals.error_view(notices.unknown_id(named))
 
 
 async def turn_page(desk: Desk, body: Body) -> None:

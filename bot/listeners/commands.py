@@ -12,13 +12,12 @@ from bot.cards import Message
 from bot.desk import Desk, reference
 from bot.directory import LookUpFailed
 from bot.listeners.pages import list_reply
+from bot.notices import COMMAND
 from bot.payloads import Command, Malformed, Who, parse_command
 from bot.typed import Help, Listing, NotUnderstood, Show, WhoAmI
-from engine import checkpoint_view, roles
+from engine import checkpoint_view, note_unseen, roles
 
 log = logging.getLogger(__name__)
-
-COMMAND = "/checkpoints"
 
 
 def register(app: AsyncApp, desk: Desk) -> None:
@@ -68,6 +67,7 @@ async def _show(desk: Desk, who: Who, checkpoint_id: str) -> Message:
     held = await desk.store.read(partial(roles, caller=caller))
     # One answer for "does not exist" and "not for you": ids tell nothing to outsiders.
     if view is None or view.checkpoint.tenant not in held:
+        await desk.store.write(partial(note_unseen, checkpoint_id=checkpoint_id, caller=caller))
         return lists.notice(notices.unknown_id(checkpoint_id))
     return lists.show(view)
 

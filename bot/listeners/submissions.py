@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, assert_never
 
@@ -12,8 +13,10 @@ from bot import modals, notices
 from bot.desk import Desk, reference
 from bot.directory import LookUpFailed
 from bot.payloads import Malformed, Submission, Who, parse_submission, parse_who
+from bot.read_json import part
 from bot.refusals import refusal
 from bot.tokens import DECISION_FORM
+from bot.wording import Explanation, plain_line
 from engine import (
     Accepted,
     Answer,
@@ -23,6 +26,7 @@ from engine import (
     Missing,
     Refused,
     Settled,
+    StoreError,
     checkpoint_view,
     decide,
     earlier_voters,
@@ -53,7 +57,17 @@ async def _guarded(desk: Desk, body: dict[str, Any]) -> Reply:
         # Nothing was acked, so the form must say that nothing is certain.
         ref = reference()
         log.exception("a decision could not be recorded (reference %s)", ref)
-        return _show(modals.error_view(notices.not_recorded(ref)))
+        return _not_recorded(body, notices.not_recorded(ref))
+
+
+def _not_recorded(body: dict[str, Any], why: Explanation) -> Reply:
+    """Say so under a field: the form stays as it is, with what was typed, to be sent again."""
+    fields = part(body, "view", "state", "values")
+    if not isinstance(fields, Mapping) or not fields:
+        return _show(modals.error_view(why))
+    *_, last = fields
+    said = ". ".join([why.headline, *(plain_line(line) for line in why.lines)])
+    return {"response_action": "errors", "errors": {str(last): said}}
 
 
 async def answer_form(desk: Desk, body: dict[str, Any]) -> Reply:
@@ -87,8 +101,7 @@ async def answer_form(desk: Desk, body: dict[str, Any]) -> Reply:
         case Settled():
             return _DONE
         case Accepted():
-            view = await _view(desk, sent)
-            return _DONE if view is None else _show(modals.counted_view(view, sent.choice))
+            return await _counted(desk, sent)
         case Refused() as refused:
             return await _refused(desk, sent, refused)
         case _:
@@ -102,6 +115,14 @@ async def _voters(desk: Desk, sent: Submission) -> list[Caller]:
     others = [i for i in voted if i.kind is IdentityKind.SLACK and i != sent.who.identity]
     found = await asyncio.gather(*(desk.voter(identity, named) for identity in others))
     return [caller for caller in found if isinstance(caller, Caller)]
+
+
+async def _counted(desk: Desk, sent: Submission) -> Reply:
+    try:
+        view = await _view(desk, sent)
+    except StoreError:
+        view = None  # it is recorded: nothing may say otherwise now
+    return _DONE if view is None else _show(modals.counted_view(view, sent.choice))
 
 
 async def _refused(desk: Desk, sent: Submission, refused: Refused) -> Reply:

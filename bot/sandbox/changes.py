@@ -64,8 +64,8 @@ def leave(slack: LocalSlack, channel_id: str, user: str = seed.BOT_USER) -> None
 def archive(slack: LocalSlack, channel_id: str, *, archived: bool = True) -> None:
     """Archive a channel, or bring it back."""
     slack.workspace.add_channel(replace(_channel(slack, channel_id), is_archived=archived))
-    if archived:
-        slack.announce("channel_archive", channel=channel_id, user="U0ANA")
+    kind = "channel_archive" if archived else "channel_unarchive"
+    slack.announce(kind, channel=channel_id, user="U0ANA")
 
 
 def change_user(slack: LocalSlack, user_id: str, **flags: bool) -> User:

@@ -21,6 +21,7 @@ EVENT_SCOPES = {
     "message_metadata_updated": "metadata.message:read",
     "member_joined_channel": "channels:read",
     "channel_archive": "channels:read",
+    "channel_unarchive": "channels:read",
     "user_change": "users:read",
     "subteam_members_changed": "usergroups:read",
 }

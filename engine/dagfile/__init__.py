@@ -1,22 +1,27 @@
 """The DAG file: YAML in, a `Dag` out, or every problem it has with the line it is on."""
 
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from engine.dag import Dag
 from engine.dagfile.fields import Fields, matching, text, unexpected
+from engine.dagfile.forms import OF_DAG, form_reader
 from engine.dagfile.gates import Defaults
 from engine.dagfile.graph import check_graph
 from engine.dagfile.problems import Problems, TooManyProblemsError
 from engine.dagfile.tasks import Draft, read_task
 from engine.dagfile.yaml_nodes import MAX_BYTES, Entries, Items, Node, compose, describe
 from engine.errors import InvalidDag, Problem
+from engine.model import InputField
 
-__all__ = ["Defaults", "load", "parse"]
+__all__ = ["Defaults", "load", "parse", "read"]
 
 DEFAULT_TENANT = "local-dev"
 
-_KEYS = ("name", "tenant_id", "python", "tasks")
+_NO_PARAMS: tuple[InputField, ...] = ()
+_KEYS = ("name", "tenant_id", "params", "python", "tasks")
 _NAME = re.compile(r"(?! )[A-Za-z0-9 _.-]{1,80}(?<! )")
 _TENANT = re.compile(r"(?!\s)[^\x00-\x1f\x7f]{1,80}(?<!\s)")
 
@@ -38,9 +43,16 @@ def parse(text: str, *, source: str, directory: str, defaults: Defaults) -> Dag:
 
     Raises `InvalidDag` with every problem found, up to a hundred, top of the file first.
     """
+    return read(partial(compose, text), source=source, directory=directory, defaults=defaults)
+
+
+def read(
+    root_of: Callable[[Problems], Node | None], *, source: str, directory: str, defaults: Defaults
+) -> Dag:
+    """Read the DAG of a tree of nodes, however it came to be. Raises `InvalidDag` as `parse`."""
     problems = Problems()
     try:
-        dag = _read(text, str(Path(directory).absolute()), defaults, problems)
+        dag = _read(root_of(problems), str(Path(directory).absolute()), defaults, problems)
     except TooManyProblemsError:
         dag = None
     if dag is None or problems:
@@ -58,8 +70,7 @@ def _decode(content: bytes, source: str) -> str:
         raise InvalidDag(source, [Problem("this is not UTF-8 text", line)]) from error
 
 
-def _read(text: str, directory: str, defaults: Defaults, problems: Problems) -> Dag | None:
-    root = compose(text, problems)
+def _read(root: Node | None, directory: str, defaults: Defaults, problems: Problems) -> Dag | None:
     if root is None:
         return None
     if not isinstance(root, Entries):
@@ -72,11 +83,13 @@ def _read(text: str, directory: str, defaults: Defaults, problems: Problems) -> 
 def _dag(fields: Fields, directory: str, defaults: Defaults) -> Dag:
     fields.refuse_unknown(_KEYS)
     name = fields.need("name", _name, "")
+    params = fields.get("params", form_reader(OF_DAG, fields.where, fields.problems), _NO_PARAMS)
     drafts = _drafts(fields.need("tasks", _tasks, ()), defaults, fields.problems)
-    check_graph(drafts, fields.problems)
+    check_graph(drafts, [param.name for param in params], fields.problems)
     return Dag(
         name=name,
         tasks=tuple(draft.task for draft in drafts),
+        params=params,
         tenant=fields.get("tenant_id", _tenant, DEFAULT_TENANT),
         directory=directory,
         python=fields.get("python", text, None),

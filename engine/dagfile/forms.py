@@ -1,8 +1,8 @@
-"""The form of a checkpoint: what its `inputs` key declares."""
+"""Typed fields: the form of a checkpoint (`inputs`), and the parameters of a DAG (`params`)."""
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from engine.dagfile.fields import (
     Fields,
@@ -29,8 +29,6 @@ MAX_OPTION = 75
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _NO_OPTIONS: tuple[str, ...] = ()
 _KEYS: tuple[str, ...] = ("type", "description", "required", "default", "min", "max", "options")
-# A checkpoint's outputs carry these beside its inputs.
-_RESERVED = frozenset({"decision", "decided_by", "reason"})
 _NUMBER = re.compile(r"[+-]?[0-9]{1,16}(\.[0-9]{1,16})?")
 _TYPES = {
     **{kind.value: kind for kind in InputType},
@@ -41,24 +39,43 @@ _TYPES = {
 }
 
 
-def form_reader(where: str, problems: Problems) -> Callable[[Node], tuple[InputField, ...]]:
-    """Read `inputs` of the checkpoint `where`: a mapping by name, or a list of mappings."""
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a set of fields is called, and the names it may not use."""
+
+    key: str
+    noun: str
+    one: str
+    taken: frozenset[str] = frozenset()
+
+
+# A checkpoint's outputs carry these beside its inputs.
+OF_CHECKPOINT = Form("inputs", "input", "an input", frozenset({"decision", "decided_by", "reason"}))
+OF_DAG = Form("params", "parameter", "a parameter")
+
+
+def form_reader(
+    form: Form, where: str, problems: Problems
+) -> Callable[[Node], tuple[InputField, ...]]:
+    """Read the fields that `where` declares: a mapping by name, or a list of mappings."""
 
     def read(node: Node) -> tuple[InputField, ...]:
         if is_nothing(node):
             return ()
-        named = _named(node, where, problems)
+        named = _named(node, form, where, problems)
         if len(named) > MAX_INPUTS:
-            problems.add(node.line, f"'inputs' in {where}: expected at most {MAX_INPUTS} inputs")
-        _check_names(named, where, problems)
+            told = f"{form.key!r} in {where}: expected at most {MAX_INPUTS} {form.noun}s"
+            problems.add(node.line, told)
+        _check_names(named, form, where, problems)
         return tuple(_input(name, fields) for name, fields in named)
 
     return read
 
 
-def _named(node: Node, where: str, problems: Problems) -> list[tuple[str, Fields]]:
+def _named(node: Node, form: Form, where: str, problems: Problems) -> list[tuple[str, Fields]]:
     if isinstance(node, Items):
-        listed = [Fields(entry, f"an input of {where}", problems) for entry in each(node, mapping)]
+        one = f"{form.one} of {where}"
+        listed = [Fields(entry, one, problems) for entry in each(node, mapping)]
         every = [(fields.need("name", text, ""), fields) for fields in listed]
         named = [(name, fields) for name, fields in every if name]
         known = (*_KEYS, "name")
@@ -70,9 +87,9 @@ def _named(node: Node, where: str, problems: Problems) -> list[tuple[str, Fields
         ]
         known = _KEYS
     else:
-        raise unexpected(node, "a mapping of input names")
+        raise unexpected(node, f"a mapping of {form.noun} names")
     for name, fields in named:
-        fields.where = f"input {name!r} of {where}"
+        fields.where = f"{form.noun} {name!r} of {where}"
         fields.refuse_unknown(known)
     return named
 
@@ -83,16 +100,19 @@ def _body(node: Node) -> Entries:
     raise unexpected(node, "a mapping such as {type: text, required: true}")
 
 
-def _check_names(named: list[tuple[str, Fields]], where: str, problems: Problems) -> None:
+def _check_names(
+    named: list[tuple[str, Fields]], form: Form, where: str, problems: Problems
+) -> None:
     seen: set[str] = set()
     for name, fields in named:
-        if name in _RESERVED:
-            problems.add(fields.line, f"input {name!r} of {where}: this name is taken by Signoff")
+        field = f"{form.noun} {name!r} of {where}"
+        if name in form.taken:
+            problems.add(fields.line, f"{field}: this name is taken by Signoff")
         elif not _NAME.fullmatch(name):
             shape = "letters, digits and _, no digit first, at most 64"
-            problems.add(fields.line, f"input {name!r} of {where}: expected a name of {shape}")
+            problems.add(fields.line, f"{field}: expected a name of {shape}")
         elif name in seen:
-            problems.add(fields.line, f"input {name!r} of {where} is declared twice")
+            problems.add(fields.line, f"{field} is declared twice")
         seen.add(name)
 
 

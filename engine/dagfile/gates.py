@@ -17,13 +17,13 @@ from engine.dagfile.fields import (
     unexpected,
     whole,
 )
-from engine.dagfile.forms import form_reader
+from engine.dagfile.forms import OF_CHECKPOINT, form_reader
 from engine.dagfile.problems import did_you_mean
 from engine.dagfile.yaml_nodes import Entries, Node, Scalar
 from engine.errors import InvalidPrincipal, Problem
 from engine.identity import Principal, PrincipalKind, Role
 from engine.model import Choice, OnExpire, Policy, ReasonRule
-from engine.templates import references, split_reference, strays
+from engine.templates import PARAMS, references, split_reference, strays
 
 MAX_QUORUM = 50
 MAX_SHOWN = 10
@@ -75,10 +75,18 @@ def read_gate(fields: Fields, task_id: str, defaults: Defaults) -> Gate:
         channel=fields.get("channel", text, None),
     )
     secrets = {show.source for show in gate.show if show.secret}
+    for name in sorted(name for name in secrets if _is_param(name)):
+        told = f"{name!r} cannot be secret: whoever sees the run sees its parameters"
+        fields.wrong("show", told)
     for name in sorted(secrets.intersection(references(gate.prompt))):
         told = f"the prompt quotes {name!r}, which 'show' marks as secret: everybody would read it"
         fields.problems.add(fields.line_of("prompt"), told)
     return gate
+
+
+def _is_param(name: str) -> bool:
+    found = split_reference(name)
+    return found is not None and found[0] == PARAMS
 
 
 def gate_references(fields: Fields, gate: Gate) -> Iterator[Reference]:
@@ -106,7 +114,7 @@ def _policy(fields: Fields, defaults: Defaults) -> Policy:
         self_approval=fields.get("self_approval", truth, default=False),
         approve_reason=approve_reason,
         reject_reason=reject_reason,
-        inputs=fields.get("inputs", form_reader(fields.where, fields.problems), ()),
+        inputs=fields.get("inputs", form_reader(OF_CHECKPOINT, fields.where, fields.problems), ()),
         expires_in=fields.get("expires_in", duration, defaults.expires_in),
         on_expire=fields.get("on_expire", one_of(_ENDS), OnExpire.FAIL),
     )

@@ -1,11 +1,11 @@
 """What the tasks say about each other: unknown names, circles, outcomes that cannot be."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from engine.dagfile.problems import Problems, did_you_mean
 from engine.dagfile.tasks import Draft, Kind
 from engine.model import TaskId, TaskState
-from engine.templates import split_reference
+from engine.templates import PARAMS, split_reference
 
 _NOT_REACHED = frozenset({TaskState.SKIPPED, TaskState.CANCELLED})
 _DONE = _NOT_REACHED | {TaskState.SUCCEEDED, TaskState.FAILED}
@@ -16,8 +16,11 @@ _CIRCLE_SHOWN = 20
 Parents = Mapping[TaskId, Sequence[TaskId]]
 
 
-def check_graph(drafts: Sequence[Draft], problems: Problems) -> None:
-    """Note every problem that the tasks have with each other. Linear in the size of the file."""
+def check_graph(drafts: Sequence[Draft], params: Collection[str], problems: Problems) -> None:
+    """Note every problem that the tasks have with each other, and with the DAG's parameters.
+
+    Linear in the size of the file.
+    """
     by_id = _by_id(drafts, problems)
     parents = {task_id: _known_parents(draft, by_id, problems) for task_id, draft in by_id.items()}
     for draft in by_id.values():
@@ -28,6 +31,7 @@ def check_graph(drafts: Sequence[Draft], problems: Problems) -> None:
         line = by_id[circle[0]].parent_lines[circle[1 % len(circle)]]
         problems.add(line, f"these tasks wait for each other and none can start: {path}")
     _check_references(by_id, parents, order, problems)
+    _check_params(by_id, params, problems)
 
 
 def _by_id(drafts: Sequence[Draft], problems: Problems) -> dict[TaskId, Draft]:
@@ -114,7 +118,7 @@ def _check_references(
         for reference in draft.references:
             named = split_reference(reference.name)
             where = f"{reference.key!r} in task {draft.task.id!r}"
-            if named is None:
+            if named is None or named[0] == PARAMS:
                 continue
             if named[0] not in by_id:
                 near = did_you_mean(named[0], by_id)
@@ -123,6 +127,19 @@ def _check_references(
             elif not ancestors.has(draft.task.id, named[0]):
                 told = f"{where}: {reference.name!r} is no upstream output; depend on {named[0]!r}"
                 problems.add(reference.line, told)
+
+
+def _check_params(
+    by_id: Mapping[TaskId, Draft], params: Collection[str], problems: Problems
+) -> None:
+    for draft in by_id.values():
+        for reference in draft.references:
+            named = split_reference(reference.name)
+            if named is None or named[0] != PARAMS or named[1] in params:
+                continue
+            told = f"{reference.key!r} in task {draft.task.id!r}: {reference.name!r} names no "
+            near = did_you_mean(named[1], params)
+            problems.add(reference.line, f"{told}parameter {named[1]!r} of the DAG{near}")
 
 
 class _Ancestors:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from engine.dag import Gate, OnInterrupt, PythonCall, Shell, Task
 from engine.dagfile.fields import (
     Fields,
+    MisreadError,
     any_text,
     duration,
     each,
@@ -32,7 +33,9 @@ from engine.dagfile.gates import (
 from engine.dagfile.literals import literal
 from engine.dagfile.problems import Problems, did_you_mean
 from engine.dagfile.yaml_nodes import Entries, Items, Node
+from engine.errors import Problem
 from engine.model import OPEN_TASK_STATES, JsonObject, TaskId, TaskState
+from engine.templates import PARAMS
 
 MAX_ID = 64
 MAX_RETRIES = 100
@@ -112,7 +115,14 @@ def _lenient_id(node: Node) -> str:
     return any_text(node) if not isinstance(node, (Items, Entries)) and not is_nothing(node) else ""
 
 
-_id = matching(_ID, f"letters, digits and single _ between them, at most {MAX_ID}")
+_well_formed_id = matching(_ID, f"letters, digits and single _ between them, at most {MAX_ID}")
+
+
+def _id(node: Node) -> str:
+    task_id = _well_formed_id(node)
+    if task_id == PARAMS:
+        raise MisreadError(Problem("this is what a run's parameters are called", node.line))
+    return task_id
 
 
 def _kind(fields: Fields) -> Kind | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import yaml
 
 from engine.dagfile.problems import Problems
+from engine.inputs import is_storable
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 50
@@ -14,8 +15,6 @@ MAX_DEPTH = 50
 # libyaml where it is there: ten times as quick, and the same events.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
-# Escapes can spell what the text itself may not hold; neither database would store it.
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
 
@@ -139,7 +138,8 @@ def _refusal(event: yaml.Event) -> str | None:
             return f"an anchor (&{anchor}) is not allowed: write the value out where it is needed"
         case yaml.ScalarEvent(tag=str(tag)) | yaml.CollectionStartEvent(tag=str(tag)):
             return f"a tag ({_short_tag(tag)}) is not allowed: write the plain value"
-        case yaml.ScalarEvent(value=str(value)) if _UNSTORABLE.search(value):
+        # Escapes can spell what the text itself may not hold.
+        case yaml.ScalarEvent(value=str(value)) if not is_storable(value):
             return "a NUL or half a character stands here: expected text that can be stored"
     return None
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from engine.dag import policy_from_json, policy_to_json
 from engine.identity import Identity, IdentityKind, PersonId, Role, Surface
+from engine.inputs import is_storable
 from engine.model import (
     Cause,
     Checkpoint,
@@ -21,7 +22,7 @@ from engine.model import (
     RunId,
     TaskId,
 )
-from engine.policy import Finding, is_storable
+from engine.policy import Finding
 from engine.store.writer import Tx
 from engine.tables import CheckpointRow, DecisionRow, table_of
 
@@ -47,6 +48,7 @@ def request_json(checkpoint: Checkpoint) -> dict[str, Any]:
         "dag_digest": checkpoint.dag_digest,
         "tenant": checkpoint.tenant,
         "requester": checkpoint.requester,
+        "params": dict(checkpoint.params),
         "prompt": checkpoint.prompt,
         "facts": [
             {"label": fact.label, "value": fact.value, "secret": fact.secret}
@@ -63,6 +65,7 @@ def insert(tx: Tx, checkpoint: Checkpoint, *, channel: str | None) -> None:
             id=checkpoint.id,
             run_id=checkpoint.run_id,
             task_id=checkpoint.task_id,
+            round=_next_round(tx, checkpoint),
             dag_name=checkpoint.dag_name,
             dag_digest=checkpoint.dag_digest,
             tenant=checkpoint.tenant,
@@ -79,12 +82,30 @@ def insert(tx: Tx, checkpoint: Checkpoint, *, channel: str | None) -> None:
     )
 
 
+def _next_round(tx: Tx, checkpoint: Checkpoint) -> int:
+    query = sa.select(sa.func.coalesce(sa.func.max(_checkpoint.c.round), 0)).where(
+        _checkpoint.c.run_id == checkpoint.run_id, _checkpoint.c.task_id == checkpoint.task_id
+    )
+    return int(tx.run(query).scalar_one()) + 1
+
+
 def load(tx: Tx, checkpoint_id: str) -> Checkpoint | None:
     """The checkpoint as recorded; None when there is none."""
     if not is_storable(checkpoint_id):
         return None
     row = tx.run(sa.select(_checkpoint).where(_checkpoint.c.id == checkpoint_id)).one_or_none()
     return None if row is None else _value(row)
+
+
+def newest(tx: Tx, run_id: str, task_id: str) -> str | None:
+    """The id of the latest checkpoint of a task; None when it has not asked yet."""
+    query = (
+        sa.select(_checkpoint.c.id)
+        .where(_checkpoint.c.run_id == run_id, _checkpoint.c.task_id == task_id)
+        .order_by(_checkpoint.c.round.desc())
+        .limit(1)
+    )
+    return tx.run(query).scalar_one_or_none()
 
 
 def channel_of(tx: Tx, checkpoint_id: str) -> str | None:
@@ -271,6 +292,7 @@ def _value(row: sa.Row[Any]) -> Checkpoint:
         dag_name=row.dag_name,
         dag_digest=row.dag_digest,
         tenant=row.tenant,
+        params=row.request["params"],
         prompt=row.request["prompt"],
         facts=tuple(Fact(**fact) for fact in row.request["facts"]),
         policy=policy_from_json(row.request["policy"]),

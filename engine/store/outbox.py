@@ -9,9 +9,8 @@ import sqlalchemy as sa
 
 from engine.model import CheckpointId, JsonObject
 from engine.store.writer import Tx
-from engine.tables import DeliveryRow, PostingRow, table_of
+from engine.tables import DeliveryRow, table_of
 
-_posting = table_of(PostingRow)
 _delivery = table_of(DeliveryRow)
 
 
@@ -164,6 +163,19 @@ def count_due(tx: Tx, limit: int) -> int:
         .limit(limit)
     )
     return len(tx.run(due).all())
+
+
+def hurry(tx: Tx) -> None:
+    """What failed before is tried again now: somebody has changed something."""
+    tx.run(
+        _delivery.update()
+        .where(
+            _delivery.c.state == DeliveryState.PENDING,
+            _delivery.c.error.is_not(None),
+            _delivery.c.due_at > tx.now,
+        )
+        .values(due_at=tx.now)
+    )
 
 
 def next_due(tx: Tx) -> datetime | None:

@@ -61,11 +61,6 @@ def ensure_person(tx: Tx, identity: Identity, name: str) -> PersonId:
     return person_id
 
 
-def name_of(tx: Tx, person_id: PersonId) -> str:
-    """The display name; empty when erased."""
-    return str(tx.run(sa.select(_person.c.name).where(_person.c.id == person_id)).scalar_one())
-
-
 def identities_of(tx: Tx, person_id: PersonId) -> tuple[Identity, ...]:
     """All accounts of a person."""
     rows = tx.run(

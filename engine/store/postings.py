@@ -87,10 +87,33 @@ def _unposted(tx: Tx, checkpoint_id: str, surface: str) -> int | None:
 
 def is_known(tx: Tx, surface: str, place: str, handle: str) -> bool:
     """Whether this copy is one we know of."""
-    same = sa.and_(
-        _posting.c.surface == surface, _posting.c.place == place, _posting.c.handle == handle
+    query = sa.select(_posting.c.id).where(_at(surface, place, handle))
+    return tx.run(query).one_or_none() is not None
+
+
+def forget(tx: Tx, surface: str, place: str, handle: str) -> None:
+    """A copy is gone, and wanted anew."""
+    found = tx.run(
+        sa.select(_posting.c.id, _posting.c.checkpoint_id).where(_at(surface, place, handle))
+    ).one()
+    tx.run(
+        _posting.update()
+        .where(_posting.c.id == found.id)
+        .values(handle=None, shown_version=0, state=PostingState.WANTED, posted_at=None)
     )
-    return tx.run(sa.select(_posting.c.id).where(same)).one_or_none() is not None
+    _ask(tx, found.checkpoint_id, found.id)
+
+
+def checkpoint_of(tx: Tx, surface: str, place: str, handle: str) -> str | None:
+    """The checkpoint whose card this copy is; None for none of ours."""
+    query = sa.select(_posting.c.checkpoint_id).where(_at(surface, place, handle))
+    return tx.run(query).scalar_one_or_none()
+
+
+def move(tx: Tx, surface: str, old: str, new: str) -> None:
+    """A place is called otherwise now."""
+    here = sa.and_(_posting.c.surface == surface, _posting.c.place == old)
+    tx.run(_posting.update().where(here).values(place=new))
 
 
 def want_true(tx: Tx, checkpoint_id: str, version: int) -> None:
@@ -155,6 +178,12 @@ def hold(tx: Tx, posting_id: int, error: str) -> None:
                 (_posting.c.handle.is_(None), PostingState.HELD.value), else_=_posting.c.state
             ),
         )
+    )
+
+
+def _at(surface: str, place: str, handle: str) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        _posting.c.surface == surface, _posting.c.place == place, _posting.c.handle == handle
     )
 
 

@@ -1,6 +1,6 @@
 """Runs and tasks, and the lease a run is driven under."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,7 +9,15 @@ import sqlalchemy as sa
 from engine.dag import Dag, dag_digest, dag_from_json, dag_to_json
 from engine.errors import LeaseLost
 from engine.identity import PersonId
-from engine.model import ENDED_RUN_STATES, RunCause, RunId, RunState, TaskId, TaskState
+from engine.model import (
+    ENDED_RUN_STATES,
+    JsonObject,
+    RunCause,
+    RunId,
+    RunState,
+    TaskId,
+    TaskState,
+)
 from engine.store.writer import Tx
 from engine.tables import DagRow, RunRow, TaskRow, table_of
 
@@ -43,6 +51,7 @@ class Run:
     host: str
     requester: PersonId
     requested_as: str
+    params: JsonObject = field(default_factory=dict)
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
@@ -54,7 +63,14 @@ class Run:
 
 
 def insert(
-    tx: Tx, run_id: RunId, dag: Dag, *, host: str, requester: PersonId, requested_as: str
+    tx: Tx,
+    run_id: RunId,
+    dag: Dag,
+    *,
+    host: str,
+    requester: PersonId,
+    requested_as: str,
+    params: JsonObject | None = None,
 ) -> str:
     """Write a queued run pinned to its DAG; returns the DAG digest."""
     pinned = dag_digest(dag)
@@ -79,6 +95,7 @@ def insert(
             host=host,
             requester=requester,
             requested_as=requested_as,
+            params=dict(params or {}),
             created_at=tx.now,
             lease_epoch=0,
         )
@@ -211,6 +228,22 @@ def wake(tx: Tx, run_id: str) -> bool:
     return woken.rowcount == 1
 
 
+def reopen(tx: Tx, run_id: str) -> None:
+    """A run that waits or has ended goes on, by whoever takes it; one being driven just does."""
+    tx.run(
+        _run.update()
+        .where(_run.c.id == run_id, _run.c.state.in_((RunState.PAUSED, RunState.FAILED)))
+        .values(
+            state=RunState.RUNNING,
+            cause=None,
+            because=None,
+            ended_at=None,
+            lease_holder=None,
+            lease_expires_at=None,
+        )
+    )
+
+
 def end(
     tx: Tx, lease: Lease, state: RunState, cause: RunCause | None, because: TaskId | None
 ) -> None:
@@ -252,6 +285,7 @@ def _value(row: sa.Row[Any]) -> Run:
         host=row.host,
         requester=PersonId(row.requester),
         requested_as=row.requested_as,
+        params=row.params,
         created_at=row.created_at,
         started_at=row.started_at,
         ended_at=row.ended_at,

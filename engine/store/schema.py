@@ -3,6 +3,8 @@
 import fcntl
 import os
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
@@ -10,6 +12,9 @@ from sqlalchemy.engine import URL
 from engine.errors import SchemaTooNew, SchemaTooOld, StoreReadOnly
 from engine.migrations import HEAD, REVISIONS
 from engine.store import connect
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 
 def current(url: URL) -> str | None:
@@ -65,7 +70,7 @@ def upgrade(url: URL) -> None:
         _migrate(url, config, command)
 
 
-def _migrate(url: URL, config: "Config", command: "ModuleType") -> None:  # type: ignore[name-defined]  # noqa: F821
+def _migrate(url: URL, config: "Config", command: ModuleType) -> None:
     engine = connect.write_engine(url, keeps_wal_short=True)
     try:
         with connect.explained(url), engine.connect() as connection:

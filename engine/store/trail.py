@@ -19,6 +19,16 @@ _content = table_of(AuditContentRow)
 _head = table_of(AuditHeadRow)
 _window = table_of(RefusalWindowRow)
 
+# Made once: a decision appends three rows, and making a statement costs more than running it.
+_READ_HEAD = sa.select(_head.c.seq, _head.c.hash).where(_head.c.id == 1)
+_ADD_ROW = _audit.insert()
+_ADD_PART = _content.insert()
+_MOVE_HEAD = (
+    _head.update()
+    .where(_head.c.id == 1)
+    .values(seq=sa.bindparam("to_seq"), hash=sa.bindparam("to_hash"))
+)
+
 _PAGE = 500
 _FLOOD = timedelta(minutes=1)
 
@@ -48,7 +58,7 @@ class Entry:
 
 def append(tx: Tx, event: Event, personal: Personal | None = None) -> int:
     """Add an event at the end of the chain; returns its sequence number."""
-    head = tx.run(sa.select(_head.c.seq, _head.c.hash).where(_head.c.id == 1)).one()
+    head = tx.run(_READ_HEAD).one()
     seq, at = head.seq + 1, tx.now.isoformat()
     parts = [_part(seq, chain.FACTS, event.facts())]
     if personal is not None:
@@ -56,25 +66,27 @@ def append(tx: Tx, event: Event, personal: Personal | None = None) -> int:
     commitments = {part.name: chain.commit(part.salt, part.body) for part in parts}
     own_hash = chain.link_hash(seq, at, event.name, commitments, head.hash)
     tx.run(
-        _audit.insert().values(
-            seq=seq,
-            at=tx.now,
-            event=event.name,
-            checkpoint_id=event.checkpoint_id,
-            run_id=event.run_id,
-            commitments=commitments,
-            prev=head.hash,
-            hash=own_hash,
-        )
+        _ADD_ROW,
+        seq=seq,
+        at=tx.now,
+        event=event.name,
+        checkpoint_id=event.checkpoint_id,
+        run_id=event.run_id,
+        commitments=commitments,
+        prev=head.hash,
+        hash=own_hash,
     )
     for part in parts:
         person_id = personal.person_id if personal and part.name == chain.PERSONAL else None
         tx.run(
-            _content.insert().values(
-                seq=seq, part=part.name, person_id=person_id, salt=part.salt, body=part.body
-            )
+            _ADD_PART,
+            seq=seq,
+            part=part.name,
+            person_id=person_id,
+            salt=part.salt,
+            body=part.body,
         )
-    tx.run(_head.update().where(_head.c.id == 1).values(seq=seq, hash=own_hash))
+    tx.run(_MOVE_HEAD, to_seq=seq, to_hash=own_hash)
     return int(seq)
 
 
@@ -115,18 +127,24 @@ def suppressed(tx: Tx, person_id: PersonId, about: str) -> int | None:
 
 def head(tx: Tx) -> tuple[int, str]:
     """The end of the chain as it was last written: sequence number and hash."""
-    row = tx.run(sa.select(_head.c.seq, _head.c.hash).where(_head.c.id == 1)).one()
+    row = tx.run(_READ_HEAD).one()
     return int(row.seq), str(row.hash)
+
+
+def hash_of(tx: Tx, seq: int) -> str | None:
+    """The hash of one row; None when there is no such row."""
+    return tx.run(sa.select(_audit.c.hash).where(_audit.c.seq == seq)).scalar_one_or_none()
 
 
 def entries(
     tx: Tx,
     *,
+    after: int = 0,
     checkpoint_id: str | None = None,
     run_id: str | None = None,
     since: datetime | None = None,
 ) -> Iterator[Entry]:
-    """The trail in order, read in pages so that memory stays flat."""
+    """The trail behind row `after`, in order, read in pages so that memory stays flat."""
     wanted = [
         column == value
         for column, value in ((_audit.c.checkpoint_id, checkpoint_id), (_audit.c.run_id, run_id))
@@ -134,7 +152,6 @@ def entries(
     ]
     if since is not None:
         wanted.append(_audit.c.at >= since)
-    after = 0
     while page := _page(tx, after, wanted):
         yield from page
         after = page[-1].link.seq

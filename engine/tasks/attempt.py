@@ -14,7 +14,7 @@ from engine.model import JsonObject, RunId
 from engine.tasks.callables import call_request, host_command
 from engine.tasks.environment import environment
 from engine.tasks.groups import RUN_MARK
-from engine.tasks.logs import BoundedLog
+from engine.tasks.logs import BoundedLog, log_path
 from engine.tasks.output import BadOutput, read_output
 from engine.tasks.process import spawn
 
@@ -59,7 +59,7 @@ class Attempt:
     @property
     def log_path(self) -> Path:
         """Where the output of the process goes."""
-        return self.logs_dir / self.run_id / f"{self.task.id}.{self.number}.log"
+        return log_path(self.logs_dir, self.run_id, self.task.id, self.number)
 
     @property
     def folder(self) -> Path:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.dag import Dag, PythonCall, Task
+from engine.inputs import is_certain
 from engine.model import JsonObject
+from engine.templates import PARAMS
 
 _HOST = Path(__file__).with_name("host.py")
 
@@ -37,6 +39,7 @@ def check_request(dag: Dag, calls: Sequence[tuple[Task, PythonCall]], output: Pa
         {
             "directory": dag.directory,
             "output": str(output),
+            "given": [f"{PARAMS}__{field.name}" for field in dag.params if is_certain(field)],
             "check": [
                 {
                     "task": task.id,

@@ -11,9 +11,9 @@ import sys
 # Our folder goes first: its modules would hide the user's, or the library's.
 sys.path[:] = [folder for folder in sys.path if folder != __file__.rpartition("/")[0]]
 
-import contextlib  # noqa: E402
 import importlib  # noqa: E402
 import inspect  # noqa: E402
+import io  # noqa: E402
 import json  # noqa: E402
 import traceback  # noqa: E402
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence  # noqa: E402
@@ -34,11 +34,11 @@ def main(request_path: str) -> int:
     """Answer the request in this file; returns the exit status."""
     request = json.loads(Path(request_path).read_text(encoding="utf-8"))
     sys.path.insert(0, request["directory"])
-    with contextlib.suppress(AttributeError):
-        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
     if "check" in request:
-        problems = [problem for wanted in request["check"] for problem in _check(**wanted)]
-        _write(request["output"], json.dumps(problems))
+        checked = (_check(**wanted, given=request["given"]) for wanted in request["check"])
+        _write(request["output"], json.dumps([problem for found in checked for problem in found]))
         return 0
     try:
         output = _call(**request["call"])
@@ -66,7 +66,8 @@ def _resolve(ref: str) -> Callable[..., Any]:
         raise Unusable(f"{ref} cannot be imported: {_last_line(error)}") from None
     if not callable(found):
         raise Unusable(f"{ref} cannot be called: it is {_kind(found)}")
-    return found  # type: ignore[no-any-return]
+    function: Callable[..., Any] = found
+    return function
 
 
 def _accepted(function: Callable[..., Any], inputs: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -114,7 +115,7 @@ def _as_json(ref: str, result: Any) -> str:
 
 
 def _check(
-    task: str, ref: str, params: Mapping[str, Any], parents: Sequence[str]
+    task: str, ref: str, params: Mapping[str, Any], parents: Sequence[str], given: Sequence[str]
 ) -> Iterator[dict[str, str]]:
     """What is wrong with one reference, found without calling it."""
     try:
@@ -130,21 +131,27 @@ def _check(
     missing = [
         parameter.name
         for parameter in parameters
-        if _is_needed(parameter) and not _is_given(parameter, params, parents)
+        if _is_needed(parameter) and not _is_given(parameter, {*params, *given}, parents)
     ]
     if missing:
         message = f"{ref} needs {_listed(missing)}: give it in params, or depend on a task whose "
-        yield {"task": task, "message": message + "output it is (named task__key)"}
+        yield {"task": task, "message": message + f"output it is (named task__key){_hint(missing)}"}
 
 
 def _is_needed(parameter: Parameter) -> bool:
     return parameter.default is Parameter.empty and parameter.kind not in _VARIABLE
 
 
-def _is_given(parameter: Parameter, params: Mapping[str, Any], parents: Sequence[str]) -> bool:
+def _hint(missing: Sequence[str]) -> str:
+    if not any(name.startswith("params__") for name in missing):
+        return ""
+    return "; a parameter of the DAG counts if it is required or has a default"
+
+
+def _is_given(parameter: Parameter, given: set[str], parents: Sequence[str]) -> bool:
     name = parameter.name
     upstream = any(name.startswith(f"{parent}__") for parent in parents)
-    return parameter.kind in _NAMED and (name in params or upstream)
+    return parameter.kind in _NAMED and (name in given or upstream)
 
 
 def _told(error: BaseException) -> str:

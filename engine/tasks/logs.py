@@ -6,8 +6,14 @@ from pathlib import Path
 LIMIT = 1 << 20  # bytes
 TAIL = 2_000  # characters
 
-_MARK = b"\n[cut here: a log holds at most 1 MiB; its last words are kept with the task]\n"
+CUT_MARK = "\n[cut here: a log holds at most 1 MiB; its last words are kept with the task]\n"
+_MARK = CUT_MARK.encode()
 _LONGEST_CHARACTER = 4  # bytes, in UTF-8
+
+
+def log_path(logs_dir: Path, run_id: str, task_id: str, attempt: int) -> Path:
+    """Where the output of an attempt (1-based) goes."""
+    return logs_dir / run_id / f"{task_id}.{attempt}.log"
 
 
 class BoundedLog:

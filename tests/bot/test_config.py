@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.config import Environment, Settings, load_settings
-from engine import InvalidSettings, LocalMode, Role
+from engine import AuditSurface, InvalidSettings, LocalMode, Role
 
 TOML = """\
 [slack]
@@ -207,3 +207,25 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
     """`SCHED_TICK_MS=` in a file of variables means the default."""
     monkeypatch.setenv("SCHED_TICK_MS", "")
     assert load_settings().tick == timedelta(seconds=1)
+
+
+def test_each_surface_may_have_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The older system's paths say where its surfaces are mirrored; none by default."""
+    assert load_settings().mirrors == {}
+    monkeypatch.setenv("CHECKPOINTS_PATH", "checkpoints.jsonl")
+    monkeypatch.setenv("ORCH_EVENTS_PATH", "/var/log/events.jsonl")
+    assert load_settings().mirrors == {
+        AuditSurface.CHECKPOINTS: tmp_path / "checkpoints.jsonl",
+        AuditSurface.EVENTS: Path("/var/log/events.jsonl"),
+    }
+
+
+def test_two_surfaces_in_one_file_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file goes on behind its own last line, so it holds one surface only."""
+    monkeypatch.setenv("CHECKPOINTS_PATH", str(tmp_path / "all.jsonl"))
+    monkeypatch.setenv("STATE_STORE_PATH", "all.jsonl")
+    assert problems(tmp_path) == [
+        "STATE_STORE_PATH: expected a file of its own, got that of CHECKPOINTS_PATH"
+    ]

@@ -80,13 +80,24 @@ def test_details_show_what_was_filled_in() -> None:
     assert "percent: 10\nregion: eu" in words(modals.details(seen, viewer_may_see_secrets=True))
 
 
+def test_details_show_what_the_run_was_started_with() -> None:
+    """Parameters are part of the request that people decide on; where none are, nothing is said."""
+    seen = waiting(params={"version": "1.2", "dry": True})
+    read = words(modals.details(seen, viewer_may_see_secrets=False))
+    assert "Parameters of the run" in read
+    assert "version: 1.2\ndry: true" in read
+    bare = words(modals.details(waiting(), viewer_may_see_secrets=False))
+    assert "Parameters" not in bare
+
+
 @settings(max_examples=20, deadline=None)
 @given(hostile.text)
 def test_the_largest_details_are_far_below_slacks_limit(text: str) -> None:
     """Everything at its longest still makes a view that Slack takes."""
     huge = text * 3 or "x"
     view = waiting(
-        [voice(replace(BOB, name=huge), reason=huge[:3_000])] * 50,
+        [voice(replace(BOB, name=huge), reason=huge[:3_000], inputs={huge: huge})] * 50,
+        params={"x": huge},
         prompt=huge,
         facts=(Fact(huge, huge),) * 10,
         tenant=huge,

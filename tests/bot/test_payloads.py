@@ -16,7 +16,6 @@ from bot.payloads import (
     PageTurn,
     Place,
     Submission,
-    ViewRef,
     Who,
     parse_click,
     parse_command,
@@ -38,7 +37,7 @@ from tests.bot.views import CHECKPOINT_ID, DIGEST, EXPIRES_AT
 
 VALUE = f"{CHECKPOINT_ID}.{DIGEST}"
 TARGET = Target(CHECKPOINT_ID, DIGEST)
-ANA = Who(realm="T1TEAM", user_id="U0ANA", name="ana", team_id="T1TEAM")
+ANA = Who(realm="T1TEAM", user_id="U0ANA", name="ana")
 VIEW = {
     "id": "V1",
     "hash": "156.abc",
@@ -116,24 +115,16 @@ def test_a_click_in_a_message() -> None:
         action_id="approve",
         target=TARGET,
         trigger_id="1.2.3",
-        response_url="https://hooks.slack.com/actions/1",
         place=Place(channel="C0DEPLOY", message_ts="1767362520.000100", is_ephemeral=False),
-        view=None,
+        is_in_view=False,
     )
 
 
 def test_a_click_in_a_view() -> None:
-    """The view it stood in, instead of a message."""
+    """It stands in no message, and what it opens goes on top of the view."""
     click = parse_click(IN_VIEW)
     assert isinstance(click, Click)
-    assert (click.place, click.response_url) == (None, None)
-    assert click.view == ViewRef(
-        id="V1",
-        hash="156.abc",
-        root_id="V0",
-        callback_id="decision_form",
-        private_metadata=f"{VALUE}.approve",
-    )
+    assert (click.place, click.is_in_view) == (None, True)
 
 
 def test_somebody_of_another_workspace_is_not_taken_for_one_of_ours() -> None:
@@ -146,7 +137,7 @@ def test_somebody_of_another_workspace_is_not_taken_for_one_of_ours() -> None:
 def test_an_enterprise_is_one_realm() -> None:
     """On Grid a person is the same in every workspace of the enterprise."""
     who = parse_who({**CLICK, "enterprise": {"id": "E1GRID", "name": "Grid"}})
-    assert who == Who(realm="E1GRID", user_id="U0ANA", name="ana", team_id="T1TEAM")
+    assert who == Who(realm="E1GRID", user_id="U0ANA", name="ana")
 
 
 def test_a_submission_brings_reason_and_inputs_by_name() -> None:
@@ -166,14 +157,11 @@ def test_a_page_turn_brings_the_state_of_the_list() -> None:
 
 
 def test_a_command_brings_what_was_asked_for() -> None:
-    """The command under its registered name, by whom and where."""
+    """The command under its registered name, and by whom."""
     assert parse_command({**TYPED, "text": "help"}) == Command(
         who=ANA,
         request=Help(),
         command="/checkpoints",
-        channel="C0DEPLOY",
-        trigger_id="1.2.3",
-        response_url="https://hooks.slack.com/commands/1",
     )
     on_grid = parse_command({**TYPED, "enterprise_id": "E1GRID"})
     assert isinstance(on_grid, Command)

@@ -154,6 +154,14 @@ def test_a_reason_that_is_too_long_is_told_by_how_much() -> None:
     )
 
 
+def test_a_reason_that_is_no_text_is_not_called_too_long() -> None:
+    """What no database takes is named as what it is, however short."""
+    finding = Finding(Rule.REASON, False, "plain text", "a NUL or half a character")
+    said = _said(finding)
+    assert said.startswith("The reason is no text")
+    assert "it holds a NUL or half a character." in said
+
+
 def test_a_wrong_field_is_named() -> None:
     """Every field that does not fit gets its own line."""
     finding = Finding(Rule.INPUTS, False, "every field valid", "percent must be a number")

@@ -97,10 +97,12 @@ class Bench:
         """A DAG whose commands run in this folder."""
         return Dag(name="demo", tasks=tasks, directory=str(self.folder), python=python)
 
-    async def submit(self, dag: Dag) -> RunId:
+    async def submit(self, dag: Dag, params: JsonObject | None = None) -> RunId:
         """Queue a run, asked for by the author."""
         await self.store.write(_give_roles)
-        run_id = await self.store.write(partial(submit, dag=dag, caller=AUTHOR, host=HOST))
+        run_id = await self.store.write(
+            partial(submit, dag=dag, caller=AUTHOR, host=HOST, params=params)
+        )
         assert not isinstance(run_id, Refused)
         return run_id
 

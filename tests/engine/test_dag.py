@@ -32,6 +32,7 @@ FULL = Dag(
     tenant="acme",
     directory="/srv/dags",
     python="/usr/bin/python3",
+    params=(InputField(name="version", required=True, maximum=20),),
     tasks=(
         Task(
             id=TaskId("build"),
@@ -110,6 +111,7 @@ def with_policy(**changes: Any) -> Dag:
         replace(FULL, tenant="other"),
         replace(FULL, directory="/srv/other"),
         replace(FULL, python=None),
+        replace(FULL, params=()),
         replace(FULL, tasks=FULL.tasks[:-1]),
         replace(FULL, tasks=FULL.tasks[::-1]),
         with_task("build", work=Shell(command="make all")),
@@ -127,9 +129,9 @@ def with_policy(**changes: Any) -> Dag:
         with_policy(on_expire=OnExpire.FAIL),
     ],
     ids=[
-        *("name", "tenant", "directory", "python", "fewer-tasks", "order", "command", "retries"),
-        *("timeout", "on-interrupt", "params", "depends-on", "when", "quorum", "approvers"),
-        *("role", "self-approval", "deadline", "on-expire"),
+        *("name", "tenant", "directory", "python", "parameters", "fewer-tasks", "order", "command"),
+        *("retries", "timeout", "on-interrupt", "params", "depends-on", "when", "quorum"),
+        *("approvers", "role", "self-approval", "deadline", "on-expire"),
     ],
 )
 def test_whatever_is_declared_is_part_of_the_digest(changed: Dag) -> None:

@@ -127,6 +127,7 @@ async def test_the_request_is_frozen_and_digested_when_it_is_opened(
         {"policy": Policy(self_approval=True)},
         {"policy": Policy(approvers=(Principal.parse("U0EVE"),))},
         {"requester": "pn_other"},
+        {"params": {"version": "2.0"}},
     ],
     ids=str,
 )
@@ -520,6 +521,15 @@ async def test_what_has_ended_cannot_be_expired(store: Store, opened: Checkpoint
     force = partial(expire_now, checkpoint_id=opened.id, caller=caller("U0BOB"))
     assert refusal(await store.write(force)) == {Rule.OPEN}
     assert await reload(store, opened) == before
+
+
+async def test_a_deactivated_account_forces_nothing(store: Store, opened: Checkpoint) -> None:
+    """A grant by id does not outlive its account here either."""
+    gone = caller("U0OPS", standing=Standing.DEACTIVATED)
+    await store.write(partial(give_role, user="U0OPS"))
+    force = partial(expire_now, checkpoint_id=opened.id, caller=gone)
+    assert refusal(await store.write(force)) == {Rule.STANDING}
+    assert (await reload(store, opened)).is_open
 
 
 async def test_forcing_what_is_overdue_finds_it_expired_by_its_deadline(

@@ -98,6 +98,23 @@ async def test_a_job_that_hangs_is_cut_off(
     assert "the hanging sweep failed" in caplog.text
 
 
+async def test_a_slow_job_does_not_hold_up_the_others(
+    heart: Heartbeat, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A surface that hangs delays no deadline, and is not taken for a clock that jumped."""
+    expiry, let_go = Counter(), asyncio.Event()
+    heart.every_tick("hanging", let_go.wait)
+    heart.every_tick("expiry", expiry)
+    async with beating(heart):
+        await soon(lambda: expiry.times >= 2)
+        clock.advance(timedelta(seconds=1))
+        more = expiry.times + 2
+        await soon(lambda: expiry.times >= more)
+        assert heart.seconds_since_beat == 0
+        let_go.set()
+    assert "arming the scheduler anew" not in caplog.text
+
+
 async def test_a_slow_job_never_runs_beside_itself(
     heart: Heartbeat, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -55,7 +55,8 @@ async def test_an_account_is_one_person_at_every_sight(store: Store) -> None:
     first = await store.write(partial(resolve, caller=caller(name="Ana"), tenant=TENANT))
     again = await store.write(partial(resolve, caller=caller(name="Ana Lima"), tenant=TENANT))
     assert again.person_id == first.person_id
-    assert await store.read(partial(people.name_of, person_id=first.person_id)) == "Ana Lima"
+    named = await store.read(partial(people.display_names, person_ids=[first.person_id]))
+    assert named == {first.person_id: "Ana Lima"}
 
 
 async def test_the_same_id_elsewhere_is_another_person(store: Store) -> None:
@@ -77,7 +78,8 @@ async def test_an_erased_person_gets_no_name_again(store: Store) -> None:
 
     await store.write(erase)
     await store.write(partial(resolve, caller=caller(name="Ana"), tenant=TENANT))
-    assert await store.read(partial(people.name_of, person_id=found.person_id)) == ""
+    named = await store.read(partial(people.display_names, person_ids=[found.person_id]))
+    assert named == {found.person_id: ""}
 
 
 async def test_a_candidate_knows_the_kinds_of_all_their_accounts(store: Store) -> None:

@@ -19,6 +19,7 @@ from engine.identity import (
     Standing,
     Surface,
 )
+from engine.inputs import is_storable
 from engine.model import CheckpointState, Choice, InputField, InputType, Policy, ReasonRule
 from engine.policy import (
     REASON_LIMIT,
@@ -31,7 +32,6 @@ from engine.policy import (
     Vote,
     admission,
     entitled,
-    is_storable,
     rule,
 )
 from tests.engine.build import (
@@ -260,6 +260,8 @@ def test_every_standing_is_in_the_table() -> None:
         ("S0OPS", caller(groups=["S0OPS"], standing=Standing.GUEST), False),
         ("S0OPS", caller(groups=["S0OPS"], standing=Standing.BOT), False),
         ("S0OPS", caller(groups=["S0OPS"], realm="T9X", at_home=False), False),
+        (f"{HOME}/S0OPS", caller(groups=["S0OPS"]), True),
+        ("T9X/S0OPS", caller(groups=["S0OPS"]), False),
         ("a@example.com", caller(email="a@example.com"), True),
         ("a@example.com", caller(email="a@example.com", standing=Standing.EXTERNAL), False),
         ("a@example.com", caller(email="a@example.com", at_home=False), False),

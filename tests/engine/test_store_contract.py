@@ -852,7 +852,7 @@ async def test_a_long_trail_is_read_in_pages(store: Store, monkeypatch: pytest.M
     monkeypatch.setattr(trail, "_PAGE", 10)
     who = cli_caller()
     person = await store.write(partial(people.ensure_person, identity=who.identity, name="Root"))
-    unknown = UnknownRequested(person=person, surface="cli", what="x")
+    unknown = UnknownRequested(person=person, surface="cli")
     await store.write(lambda tx: [trail.append(tx, unknown) for _ in range(25)])
     assert (await store.read(head_of_sound_chain))[0] == 25
 

@@ -10,9 +10,9 @@ import pytest
 from bot.slack import connected
 from engine import (
     CheckpointState,
+    DeliveryKind,
     DeliveryState,
     RunState,
-    checkpoint_view,
     deliveries_of,
     listed_checkpoints,
 )
@@ -107,14 +107,7 @@ async def test_a_card_that_cannot_be_posted_is_visible_and_decidable(
         run_id = await world.start(dag)
         await world.paused(run_id)
         (checkpoint,) = await world.read(partial(listed_checkpoints, limit=10))
-        async with asyncio.timeout(10):
-            while True:
-                view = await world.read(partial(checkpoint_view, checkpoint_id=checkpoint.id))
-                assert view is not None
-                if view.postings[0].error:
-                    break
-                await asyncio.sleep(0.02)
-        assert said in view.postings[0].error
+        assert said in await world.until_held(checkpoint.id)
         (delivery,) = await world.read(partial(deliveries_of, checkpoint_id=checkpoint.id))
         assert delivery.state is DeliveryState.PENDING
         await world.decide_on_cli("os:ola")
@@ -131,6 +124,18 @@ async def test_slack_down_at_the_start_stops_neither_runs_nor_deadlines(tmp_path
             ended = await world.ended(run_id)
             assert ended.checkpoints[0].state is CheckpointState.EXPIRED
             await world.card(state="Expired")
+
+
+async def test_a_reply_waits_for_its_card_in_peace(tmp_path: Path) -> None:
+    """While a card cannot be posted, what belongs into its thread backs off as the card does."""
+    dag = GATE.replace("    prompt:", "    expires_in: 1s\n    prompt:")
+    async with running(tmp_path) as world:
+        world.sandbox.faults.add("http_500", "chat.postMessage", times=20)
+        ended = await world.ended(await world.start(dag))
+        await asyncio.sleep(1.5)
+        told = await world.read(partial(deliveries_of, checkpoint_id=ended.checkpoints[0].id))
+        assert {delivery.kind for delivery in told} == set(DeliveryKind)
+        assert all(delivery.attempts <= 3 for delivery in told), told
 
 
 async def test_an_update_that_fails_is_made_up_for(tmp_path: Path) -> None:
@@ -168,3 +173,36 @@ async def test_a_socket_that_breaks_loses_no_click(tmp_path: Path) -> None:
         await world.disturb("refresh_requested")
         await world.person("U0BOB").submit({"reason": "Through the other one."})
         assert (await world.ended(run_id)).run.state is RunState.SUCCEEDED
+
+
+async def test_a_card_deleted_by_hand_is_posted_again_while_it_waits(tmp_path: Path) -> None:
+    """A deleted card that waits comes back; one that has ended stays deleted."""
+    async with running(tmp_path) as world:
+        run_id = await world.start()
+        card = await world.card()
+        ana = world.person("U0ANA")
+        await ana.delete_message(CHANNEL, card["ts"])
+        new = await world.card()
+        assert new["ts"] != card["ts"]
+        await world.approve("U0BOB", new)
+        assert (await world.ended(run_id)).run.state is RunState.SUCCEEDED
+        settled = await world.card(state="Approved")
+        await ana.delete_message(CHANNEL, settled["ts"])
+        await asyncio.sleep(0.5)
+        assert await _cards(world) == []
+
+
+@pytest.mark.parametrize("channel", ["C0GENERAL", "C0ARCH"])
+async def test_a_held_card_is_posted_as_soon_as_there_is_room(tmp_path: Path, channel: str) -> None:
+    """An invitation, or a channel that comes back, releases the card without a wait."""
+    dag = GATE.replace("    prompt:", f"    channel: {channel}\n    prompt:")
+    async with running(tmp_path) as world:
+        run_id = await world.start(dag)
+        paused = await world.paused(run_id)
+        await world.until_held(paused.checkpoints[0].id)
+        ana = world.person("U0ANA")
+        if channel == "C0GENERAL":
+            await ana.invite_bot(channel)
+        else:
+            await ana.archive(channel, archived=False)
+        await world.card(channel=channel)

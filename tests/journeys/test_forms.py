@@ -102,6 +102,17 @@ async def test_a_quorum_is_live_in_the_card(tmp_path: Path) -> None:
         assert "2 of 2" in read(settled)
 
 
+async def test_a_vote_at_a_terminal_counts_when_slack_settles(tmp_path: Path) -> None:
+    """Two persons are two persons, one of them on the command line."""
+    dag = GATE.replace("    prompt:", "    quorum: 2\n    prompt:")
+    async with running(tmp_path) as world:
+        run_id = await world.start(dag)
+        card = await world.card()
+        await world.decide_on_cli("os:ola", settles=False)
+        assert (await world.approve("U0BOB", card)).ok
+        assert (await world.ended(run_id)).run.state is RunState.SUCCEEDED
+
+
 async def test_a_vote_whose_voter_lost_the_role_no_longer_counts(tmp_path: Path) -> None:
     """Every counted vote is re-checked when it settles: a revoked role takes its vote along."""
     dag = GATE.replace("    prompt:", "    quorum: 2\n    prompt:")

@@ -55,6 +55,12 @@ async def test_only_what_slack_signed_is_parsed(
         assert secret_reason not in caplog.text
 
 
+async def test_slack_may_check_the_address(tmp_path: Path) -> None:
+    """The challenge that Slack sends when the address is saved is answered."""
+    async with running(tmp_path, http=True) as world:
+        assert await world.sandbox.slack.app.http.verify()
+
+
 async def test_a_signed_request_that_is_no_payload_is_refused(tmp_path: Path) -> None:
     """Signed nonsense, and JSON nested past all reason, get 400 and harm nothing."""
     async with running(tmp_path, http=True) as world:

@@ -190,3 +190,25 @@ async def test_the_log_holds_nothing_people_typed(
     assert "Between you and me" not in caplog.text
     assert "xoxb-" not in caplog.text
     assert "xapp-" not in caplog.text
+
+
+async def test_an_expired_question_is_asked_again_with_one_tap(tmp_path: Path) -> None:
+    """Ask again on an expired card brings a new card; approved there, the same run succeeds."""
+    dag = GATE.replace("    prompt:", "    expires_in: 2s\n    prompt:")
+    async with running(tmp_path) as world:
+        run_id = await world.start(dag)
+        old = await world.card(state="Expired")
+        await world.ended(run_id)
+        bob = world.person("U0BOB")
+        await bob.click(CHANNEL, old["ts"], "ask_again")
+        await bob.wait_for_modal(lambda view: "asked again" in read(view))
+        await bob.close_modal()
+        card = await world.card()
+        assert card["ts"] != old["ts"]
+        await world.approve("U0BOB", card)
+        ended = await world.ended(run_id)
+        assert ended.run.state is RunState.SUCCEEDED
+        assert [c.state.value for c in ended.checkpoints] == ["expired", "approved"]
+        assert world.shipped == 1
+        expired = await world.card(state="Expired")
+        assert "ask_again" not in {button["action_id"] for button in buttons(expired)}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine import CheckpointState, RunState, export_trail
+from engine import CheckpointState, RunState, StoreBusy, export_trail
 from tests.journeys.forged import click, send, submission
 from tests.journeys.seen import read
 from tests.journeys.world import CHANNEL, GATE, World, running
@@ -262,7 +262,10 @@ async def test_a_refusal_that_is_repeated_does_not_fill_the_trail(tmp_path: Path
 
 
 async def test_a_checkpoint_of_another_tenant_is_not_shown(tmp_path: Path) -> None:
-    """`show` answers the same for an id that does not exist and one that is none of yours."""
+    """`show` answers the same for an id that does not exist and one that is none of yours.
+
+    Both attempts are on record.
+    """
     async with running(tmp_path) as world:
         await world.start()
         view = await world.checkpoint(await world.card())
@@ -275,6 +278,56 @@ async def test_a_checkpoint_of_another_tenant_is_not_shown(tmp_path: Path) -> No
         )
         said = read(mine).replace(view.checkpoint.id, "cp_aaaaaaaaaaaa")
         assert said == read(other)
+        (refused,) = await _refusals(world)
+        assert (refused["facts"]["choice"], refused["facts"]["rules"]) == ("look", ["role"])
+        assert "unknown_requested" in [entry["event"] for entry in await _trail(world)]
+
+
+async def test_details_are_for_those_with_a_role(tmp_path: Path) -> None:
+    """Whoever holds no role in the tenant sees nothing of the request, and that is on record."""
+    async with running(tmp_path) as world:
+        await world.start()
+        card = await world.card()
+        shown = await world.open_form("U0NIA", card, "details")
+        assert "no role" in read(shown)
+        assert (await world.checkpoint(card)).checkpoint.request_digest not in read(shown)
+        (refused,) = await _refusals(world)
+        assert refused["facts"]["choice"] == "look"
+
+
+def _locked(*_args: object, **_facts: object) -> None:
+    raise StoreBusy("the database is locked")
+
+
+async def test_a_decision_that_cannot_be_recorded_keeps_the_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the database in trouble the form says that nothing was recorded, and stays."""
+    async with running(tmp_path) as world:
+        run_id = await world.start()
+        card = await world.card()
+        await world.open_form("U0BOB", card, "approve")
+        bob = world.person("U0BOB")
+        with monkeypatch.context() as trouble:
+            trouble.setattr("bot.listeners.submissions.decide", _locked)
+            sent = await bob.submit({"reason": "Typed with care."})
+        assert any("Not recorded" in error for error in sent.errors.values())
+        assert "Typed with care." in str(await bob.modal())
+        await _still_pending(world, card)
+        await bob.submit({})
+        assert (await world.ended(run_id)).run.state is RunState.SUCCEEDED
+
+
+async def test_a_form_that_cannot_be_made_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the database in trouble a modal does not go on loading for ever."""
+    async with running(tmp_path) as world:
+        await world.start()
+        card = await world.card()
+        monkeypatch.setattr("bot.listeners.actions.admit", _locked)
+        shown = await world.open_form("U0BOB", card, "approve")
+        assert "Not recorded" in read(shown)
 
 
 async def test_a_role_by_email_counts_for_a_member(tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ class World:
         grants = tuple(g for g in self.settings.wanted_grants if str(g.principal) != who)
         await self.store.write(partial(sync_file, wanted=grants))
 
-    async def decide_on_cli(self, who: str) -> None:
+    async def decide_on_cli(self, who: str, *, settles: bool = True) -> None:
         """Approve what waits as an OS user, where Slack's weather does not matter."""
         (checkpoint,) = await self.read(partial(listed_checkpoints, limit=10))
         answer = Answer(choice=Choice.APPROVE, request_digest=checkpoint.request_digest)
@@ -145,7 +145,7 @@ class World:
             partial(decide, checkpoint_id=checkpoint.id, caller=_caller(who), answer=answer)
         )
         assert isinstance(outcome, Decided)
-        assert isinstance(outcome.ruling, Settled), outcome.ruling
+        assert isinstance(outcome.ruling, Settled) is settles, outcome.ruling
 
     async def start(self, dag: str = GATE, *, by: str = "os:dev") -> RunId:
         """Ask for a run of this DAG, as an OS user or as somebody in Slack."""
@@ -213,6 +213,16 @@ class World:
                 assert view is not None
                 if fits(view):
                     return view
+                await asyncio.sleep(0.02)
+
+    async def until_held(self, checkpoint_id: str) -> str:
+        """Why the card of a checkpoint cannot be posted, once that is known."""
+        async with asyncio.timeout(10):
+            while True:
+                view = await self.read(partial(checkpoint_view, checkpoint_id=checkpoint_id))
+                assert view is not None
+                if error := view.postings[0].error:
+                    return error
                 await asyncio.sleep(0.02)
 
     async def disturb(self, action: str) -> None:

@@ -234,6 +234,7 @@ def _create_tables() -> None:
         sa.Column("host", sa.String(), nullable=False),
         sa.Column("requester", sa.String(), nullable=False),
         sa.Column("requested_as", sa.String(), nullable=False),
+        sa.Column("params", sa.JSON(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("started_at", UtcDateTime(), nullable=True),
         sa.Column("ended_at", UtcDateTime(), nullable=True),

@@ -66,3 +66,15 @@ def test_the_export_can_be_narrowed(terminal: Terminal) -> None:
 def test_a_moment_that_is_none_is_wrong_usage(terminal: Terminal) -> None:
     """It exits 2 and says what was expected."""
     assert terminal.run("audit", "export", "--since", "yesterday").exit_code == 2
+
+
+def test_a_surface_can_be_exported(terminal: Terminal) -> None:
+    """One view of the trail, under the older system's names, of one run if so wanted."""
+    run, checkpoint = terminal.paused()
+    terminal.paused()
+    terminal.ok("checkpoints", "approve", checkpoint)
+    told = terminal.ok("audit", "export", "--surface", "checkpoints", "--run", run)
+    lines = [json.loads(line) for line in told.splitlines()]
+    assert [line["event"] for line in lines] == ["checkpoint_created", "checkpoint_approved"]
+    assert {line["checkpoint_id"] for line in lines} == {checkpoint}
+    assert terminal.run("audit", "export", "--surface", "nothing").exit_code == 2

@@ -66,7 +66,8 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(terminal: Terminal) -> Non
     missing = terminal.folder / "never.db"
     terminal.patch.setenv("SIGNOFF_DATABASE_URL", f"sqlite:///{missing}")
     plan = terminal.ok("run", str(terminal.folder / "deploy.yml"), "--dry-run")
-    assert [line.split()[0] for line in plan.splitlines()[2:]] == ["build", "release", "ship"]
+    drawn = [line.split()[:2] for line in plan.splitlines()[1:]]
+    assert drawn == [["●", "build"], ["│"], ["⏸", "release"], ["│"], ["●", "ship"]]
     assert not missing.exists()
 
 

@@ -1,0 +1,33 @@
+"""A run as somebody watching sees it at a moment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine import CheckpointView, RunNotFound, RunView, TaskId, Tx, checkpoint_view, run_view
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A run, and what people were asked and answered for each of its checkpoint tasks."""
+
+    view: RunView
+    asked: Mapping[TaskId, CheckpointView]
+    at: datetime
+
+
+def sight(tx: Tx, run_id: str, *, whole: bool = False) -> Sight:
+    """The run now, with the checkpoints that are open, or with `whole` all of them.
+
+    Raises `RunNotFound`.
+    """
+    view = run_view(tx, run_id)
+    if view is None:
+        raise RunNotFound(run_id)
+    asked = {}
+    for checkpoint in view.checkpoints:
+        if whole or checkpoint.is_open:
+            shown = checkpoint_view(tx, checkpoint.id)
+            if shown is not None:
+                asked[checkpoint.task_id] = shown
+    return Sight(view, asked, tx.now)

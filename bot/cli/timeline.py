@@ -1,0 +1,128 @@
+"""A run in time order: when each task ran, when people were asked, who decided and why."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from bot import wording
+from bot.cli.json_views import Json, voice_json
+from bot.cli.output import say, table
+from bot.cli.sight import Sight
+from bot.times import duration, precisely
+from engine import Cause, CheckpointState, CheckpointView, Choice, Gate, TaskRecord, Voice
+
+_WIDTH = 32
+_WORKS, _WAITS, _MOMENT, _IDLE = "█", "▒", "◆", "·"
+_DONE = {Choice.APPROVE: "approved", Choice.REJECT: "rejected"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """The time from the first to the last thing that happened."""
+
+    begin: datetime
+    end: datetime
+
+    def clock(self, at: datetime) -> str:
+        """The time of day in UTC, with the date where the run saw more than one."""
+        one_day = self.begin.astimezone(UTC).date() == self.end.astimezone(UTC).date()
+        return at.astimezone(UTC).strftime("%H:%M:%S" if one_day else "%m-%d %H:%M:%S")
+
+    def bar(self, start: datetime, end: datetime, mark: str) -> str:
+        """A stretch of the time, to scale; at least one mark is seen."""
+        first = min(self._place(start), _WIDTH - 1)
+        last = max(first + 1, self._place(end))
+        return _IDLE * first + mark * (last - first) + _IDLE * (_WIDTH - last)
+
+    def _place(self, at: datetime) -> int:
+        whole = self.end - self.begin
+        if whole <= timedelta():
+            return 0
+        return max(0, min(_WIDTH, round(_WIDTH * ((at - self.begin) / whole))))
+
+
+def show_timeline(seen: Sight) -> None:
+    """Print the timeline."""
+    run = seen.view.run
+    scale = _Scale(run.created_at, max(run.created_at, run.ended_at or seen.at))
+    rows = sorted(_rows(seen, scale), key=lambda found: found[0])
+    if not rows:
+        return
+    say(f"timeline of {duration(scale.end - scale.begin)}, times in UTC:")
+    headers = ("from", "to", "task", "when", "took", "what")
+    table(headers, [row for _, row in rows], empty="")
+
+
+Row = tuple[str, ...]
+
+
+def _rows(seen: Sight, scale: _Scale) -> Iterator[tuple[datetime, Row]]:
+    for task in seen.view.tasks.values():
+        yield from _task(seen, task, scale)
+    for asked in seen.asked.values():
+        for voice in asked.voices:
+            yield voice.decided_at, _moment(asked, voice.decided_at, _said(voice), scale)
+        ended_at = asked.checkpoint.ended_at
+        if ended_at is not None and (why := _unasked(asked)):
+            yield ended_at, _moment(asked, ended_at, why, scale)
+
+
+def _task(seen: Sight, task: TaskRecord, scale: _Scale) -> Iterator[tuple[datetime, Row]]:
+    start, end = task.started_at, task.ended_at
+    attempt = f" (attempt {task.attempt})" if task.attempt > 1 else ""
+    state = f"{task.state.value}{attempt}"
+    if start is None:
+        if end is not None:  # skipped or cancelled: it never ran
+            yield end, ("", scale.clock(end), task.id, "", "", state)
+        return
+    until = end or seen.at
+    mark = _WAITS if isinstance(seen.view.dag.task(task.id).work, Gate) else _WORKS
+    shown = scale.clock(end) if end is not None else ""
+    bar = scale.bar(start, until, mark)
+    yield start, (scale.clock(start), shown, task.id, bar, precisely(until - start), state)
+
+
+def _moment(asked: CheckpointView, at: datetime, what: str, scale: _Scale) -> Row:
+    return (scale.clock(at), "", asked.checkpoint.task_id, scale.bar(at, at, _MOMENT), "", what)
+
+
+def _said(voice: Voice) -> str:
+    reason = f": “{voice.reason}”" if voice.reason else ""
+    return f"{wording.name_of(voice.person)} {_DONE[voice.choice]}{reason}"
+
+
+def _unasked(asked: CheckpointView) -> str:
+    """How a checkpoint ended that people did not decide; empty for one they did."""
+    if asked.checkpoint.cause in (None, Cause.DECIDED):
+        return ""
+    how = wording.side_by_side(wording.ending(asked))
+    return how[:1].lower() + how[1:]
+
+
+def timeline_json(seen: Sight) -> list[Json]:
+    """The same as events, the earliest first."""
+    return sorted(_events(seen), key=lambda event: event["at"])
+
+
+def _events(seen: Sight) -> Iterator[Json]:
+    run = seen.view.run
+    yield {"at": run.created_at, "event": "run_asked"}
+    if run.started_at is not None:
+        yield {"at": run.started_at, "event": "run_started"}
+    for task in seen.view.tasks.values():
+        about = {"task_id": task.id, "attempt": task.attempt}
+        if task.started_at is not None:
+            yield {"at": task.started_at, "event": "task_started", **about}
+        if task.ended_at is not None:
+            yield {"at": task.ended_at, "event": "task_ended", **about, "state": task.state}
+    for asked in seen.asked.values():
+        checkpoint = asked.checkpoint
+        named = {"task_id": checkpoint.task_id, "checkpoint_id": checkpoint.id}
+        yield {"at": checkpoint.created_at, "event": "checkpoint_asked", **named}
+        for voice in asked.voices:
+            yield {"at": voice.decided_at, "event": "decided", **named, **voice_json(voice)}
+        if checkpoint.state is not CheckpointState.PENDING:
+            ended = {"state": checkpoint.state, "cause": checkpoint.cause}
+            yield {"at": checkpoint.ended_at, "event": "checkpoint_ended", **named, **ended}
+    if run.ended_at is not None:
+        yield {"at": run.ended_at, "event": "run_ended", "state": run.state}
