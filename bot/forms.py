@@ -117,7 +117,7 @@ def _element(field: InputField) -> Block:
 
 def _text(field: InputField) -> Block:
     least = max(0, int(field.minimum or 0))
-    most = _MOST_TYPED if field.maximum is None else min(int(field.maximum), _MOST_TYPED)
+    most = _MOST_TYPED if field.maximum is None else max(1, min(int(field.maximum), _MOST_TYPED))
     given = field.default if isinstance(field.default, str) else ""
     # A default with unseen characters is not put where somebody would send it unseen.
     is_shown = visible(given) == given and 0 < length(given) <= most
@@ -126,7 +126,7 @@ def _text(field: InputField) -> Block:
         "type": "plain_text_input",
         "multiline": is_long or "\n" in given,
         **({"min_length": min(least, most)} if least else {}),
-        "max_length": max(1, most),
+        "max_length": most,
         **({"initial_value": given} if is_shown else {}),
     }
 
