@@ -474,8 +474,8 @@ def test_a_ruling_lists_every_rule_it_applied_in_order() -> None:
 
 
 def test_every_rule_is_applied_somewhere() -> None:
-    """No name of a rule is left over; only the surface itself can fail a look-up."""
-    assert set(Rule) == {*COUNTING, Rule.LOOK_UP}
+    """No name of a rule is left over: the surface fails look-ups, asking again has its own."""
+    assert set(Rule) == {*COUNTING, Rule.LOOK_UP, Rule.ASKABLE}
 
 
 def test_a_finding_is_recorded_in_full() -> None:
