@@ -4,7 +4,6 @@ It always draws what is true now, never what was true when the delivery was aske
 for, so that duplicates, delays and reordering all end in the same card.
 """
 
-import asyncio
 import random
 from datetime import timedelta
 from functools import partial
@@ -12,7 +11,7 @@ from typing import assert_never
 
 from bot import cards
 from bot.config import Settings
-from bot.slack import Channel, Slack, SlackRateLimited, SlackRefused, SlackUnreachable
+from bot.slack import Slack, SlackRateLimited, SlackRefused, SlackUnreachable
 from engine import (
     CheckpointView,
     Delivered,
@@ -30,7 +29,6 @@ from engine import (
 )
 
 _HELD_RETRY = timedelta(minutes=2)  # somebody must invite us, or fix the configuration
-_KEEP_CHANNEL_S = 30.0  # Slack lets us list channels twenty times a minute
 _MOST_SPREAD = 5  # doublings
 _GONE = frozenset({"message_not_found", "cant_update_message", "channel_not_found"})
 _NEVER = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_too_long", "no_text"})
@@ -43,7 +41,6 @@ class Notifier:
         self._store = store
         self._slack = slack
         self._settings = settings
-        self._channels: dict[str, tuple[float, asyncio.Task[Channel | None]]] = {}
 
     async def deliver(self, delivery: Delivery) -> Outcome:
         """Tell it; whatever Slack answers becomes an outcome."""
@@ -94,7 +91,7 @@ class Notifier:
                 posting,
                 "no channel is configured: set SIGNOFF_CHANNEL, or `channel` in signoff.toml",
             )
-        channel = await self._channel(wanted)
+        channel = await self._slack.channel(wanted)
         if channel is None:
             return await self._hold(
                 posting,
@@ -117,15 +114,6 @@ class Notifier:
             )
         )
         return Delivered()
-
-    async def _channel(self, wanted: str) -> Channel | None:
-        """What Slack says of a channel, asked once for all cards that go there now."""
-        now = self._store.clock.monotonic()
-        until, asked = self._channels.get(wanted, (0.0, None))
-        if asked is None or now >= until or (asked.done() and asked.exception() is not None):
-            asked = asyncio.create_task(self._slack.channel(wanted))
-            self._channels[wanted] = (now + _KEEP_CHANNEL_S, asked)
-        return await asyncio.shield(asked)
 
     async def _reply(
         self, view: CheckpointView, message: cards.Message, *, broadcast: bool = False

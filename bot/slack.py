@@ -9,6 +9,7 @@ else the outbox retries, with the whole record in hand.
     └── SlackRefused         Slack understood and said no; `code` is its own word
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -103,7 +104,7 @@ class Slack:
     def __init__(self, web: AsyncWebClient) -> None:
         self.web = web
         self._not_before: dict[tuple[str, str], float] = {}  # by method and channel, monotonic
-        self._channels: dict[str, tuple[float, Channel]] = {}  # by what was asked for, until when
+        self._channels: dict[str, tuple[float, asyncio.Task[Channel | None]]] = {}
 
     async def installation(self) -> Installation:
         """Who we are: `auth.test`."""
@@ -214,13 +215,12 @@ class Slack:
 
     async def channel(self, wanted: str) -> Channel | None:
         """A channel by id or `#name`, at most a minute old; None when we cannot see it."""
-        known = self._channels.get(wanted)
-        if known is not None and time.monotonic() < known[0]:
-            return known[1]
-        found = await self._look_up_channel(wanted)
-        if found is not None:  # one that cannot be seen may be made, or the bot invited, any moment
-            self._channels[wanted] = (time.monotonic() + _CHANNEL_KEPT_S, found)
-        return found
+        until, asked = self._channels.get(wanted, (0.0, None))
+        if asked is None or time.monotonic() >= until or _told_nothing(asked):
+            # Asked once for all cards that go there now.
+            asked = asyncio.create_task(self._look_up_channel(wanted))
+            self._channels[wanted] = (time.monotonic() + _CHANNEL_KEPT_S, asked)
+        return await asyncio.shield(asked)
 
     def forget_channels(self) -> None:
         """Slack said that channels have changed."""
@@ -267,6 +267,13 @@ class Slack:
         except SlackRateLimited as error:
             self._not_before[budget] = time.monotonic() + error.retry_after
             raise
+
+
+def _told_nothing(asked: "asyncio.Task[Channel | None]") -> bool:
+    """Whether to ask again: a channel we cannot see may be made, or we invited, any moment."""
+    if not asked.done():
+        return False
+    return asked.cancelled() or asked.exception() is not None or asked.result() is None
 
 
 async def _answered(method: str, call: Awaitable[AsyncSlackResponse]) -> Any:
