@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# More than cores: many tests wait for processes of their own.
+WORKERS ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format clean
@@ -14,7 +16,7 @@ demo: $(VENV)/.installed ## a local Slack, the real bot and a real DAG; ARGS="--
 	@$(BIN)/signoff demo $(ARGS)
 
 test: $(VENV)/.installed-dev ## the whole test suite
-	@$(BIN)/python -m pytest -n auto $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 check: $(VENV)/.installed-dev ## format, lint, types, walls
 	$(BIN)/ruff format --check .
