@@ -143,6 +143,7 @@ class RunRow(SQLModel, table=True):
     __table_args__ = (
         Index("ix_run_drive", "host", "state", "lease_expires_at"),
         Index("ix_run_recent", "created_at", "id"),
+        Index("ux_run_tick", "tenant", "dag_name", "scheduled_for", unique=True),
     )
     id: str = Field(primary_key=True)
     dag_digest: str = Field(foreign_key="dag.digest")
@@ -158,6 +159,11 @@ class RunRow(SQLModel, table=True):
     created_at: datetime = _time()
     started_at: datetime | None = _time(nullable=True)
     ended_at: datetime | None = _time(nullable=True)
+    scheduled_for: datetime | None = _time(nullable=True)  # the tick of its schedule
+    called_off_at: datetime | None = _time(nullable=True)  # its driver ends what still runs
+    revision: int = 0  # counts what others than its driver changed about its tasks
+    worked_s: float = 0.0  # seconds at work before `working_since`: pauses do not count
+    working_since: datetime | None = _time(nullable=True)
     lease_holder: str | None = None
     lease_epoch: int = 0  # fencing: a holder with an older epoch changes nothing
     lease_expires_at: datetime | None = _time(nullable=True)
@@ -172,6 +178,7 @@ class TaskRow(SQLModel, table=True):
     position: int
     state: str
     attempt: int = 0
+    attempts_before: int = 0  # of earlier rounds: a retry by hand has all its tries again
     not_before: datetime | None = _time(nullable=True)
     started_at: datetime | None = _time(nullable=True)
     ended_at: datetime | None = _time(nullable=True)
@@ -180,6 +187,29 @@ class TaskRow(SQLModel, table=True):
     output: dict[str, Any] | None = _json(nullable=True)
     error: str | None = _text(nullable=True)
     log_tail: str | None = _text(nullable=True)
+
+
+class TaskEventRow(SQLModel, table=True):
+    """One thing that happened to a task: the journal that timelines and mirrors read."""
+
+    __tablename__ = "task_event"
+    __table_args__ = (Index("ix_task_event_run", "run_id", "id"),)
+    id: int | None = Field(default=None, primary_key=True)
+    run_id: str = Field(foreign_key="run.id")
+    task_id: str
+    attempt: int
+    event: str
+    at: datetime = _time()
+    error: str | None = _text(nullable=True)
+
+
+class ScheduleRow(SQLModel, table=True):
+    """How far the schedule of a DAG has been followed."""
+
+    __tablename__ = "schedule"
+    tenant: str = Field(primary_key=True)
+    dag_name: str = Field(primary_key=True)
+    upto: datetime = _time()  # every tick up to here was started, or let go on purpose
 
 
 class CheckpointRow(SQLModel, table=True):

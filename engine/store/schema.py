@@ -53,8 +53,8 @@ def ensure(url: URL) -> None:
         )
 
 
-def upgrade(url: URL) -> None:
-    """Bring a database to the newest schema. Two at once take turns."""
+def upgrade(url: URL, to: str = HEAD) -> None:
+    """Bring a database to a later schema, the newest by default. Two at once take turns."""
     from alembic import command  # noqa: PLC0415 (slow to import, rarely needed)
     from alembic.config import Config  # noqa: PLC0415
 
@@ -62,20 +62,20 @@ def upgrade(url: URL) -> None:
     config.set_main_option("script_location", str(Path(__file__).parents[1] / "migrations"))
     path = connect.sqlite_path(url)
     if path is None:
-        _migrate(url, config, command)
+        _migrate(url, config, command, to)
         return
     _make_file(path)
     with path.with_name(f"{path.name}.migrate.lock").open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
-        _migrate(url, config, command)
+        _migrate(url, config, command, to)
 
 
-def _migrate(url: URL, config: "Config", command: ModuleType) -> None:
+def _migrate(url: URL, config: "Config", command: ModuleType, to: str) -> None:
     engine = connect.write_engine(url, keeps_wal_short=True)
     try:
         with connect.explained(url), engine.connect() as connection:
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, to)
     finally:
         engine.dispose()
 

@@ -145,13 +145,56 @@ def test_a_database_of_a_newer_signoff_is_left_alone(
         Store.open(sqlite_url)
 
 
-def test_a_database_of_an_older_signoff_asks_for_an_upgrade(
-    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_database_of_an_older_signoff_asks_for_an_upgrade(tmp_path: Path) -> None:
     """A known revision that is not the head is refused until somebody upgrades."""
-    monkeypatch.setattr(schema, "HEAD", "0002")
+    url = f"sqlite:///{tmp_path}/signoff.db"
+    schema.upgrade(connect.parse_url(url), to="0001")
     with pytest.raises(SchemaTooOld, match="back it up, then run `signoff db upgrade`"):
-        Store.open(sqlite_url)
+        Store.open(url)
+
+
+_FIRST_ROWS = (
+    "INSERT INTO person (id, name, created_at) VALUES ('pn_1', 'Ana', :at)",
+    (
+        "INSERT INTO dag (digest, name, tenant, definition, created_at)"
+        " VALUES ('d1', 'deploy', 'acme', '{}', :at)"
+    ),
+    (
+        "INSERT INTO run (id, dag_digest, dag_name, tenant, state, host, requester, requested_as,"
+        " params, created_at, lease_epoch)"
+        " VALUES ('run_1', 'd1', 'deploy', 'acme', 'paused', 'h', 'pn_1', 'os:h:ana', '{}', :at, 3)"
+    ),
+    (
+        "INSERT INTO task (run_id, task_id, position, state, attempt)"
+        " VALUES ('run_1', 'build', 0, 'succeeded', 2)"
+    ),
+)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def test_an_upgrade_keeps_what_is_recorded(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Rows of the first schema are there after every later one, with defaults for what is new."""
+    text = f"sqlite:///{tmp_path}/signoff.db"
+    if kind == "postgres":
+        text = request.getfixturevalue("empty_postgres_url")
+    url = connect.parse_url(text)
+    schema.upgrade(url, to="0001")
+    db = connect.write_engine(url, keeps_wal_short=False)
+    with db.begin() as connection:
+        for statement in _FIRST_ROWS:
+            connection.execute(sa.text(statement), {"at": "2026-03-02T09:30:00.000000Z"})
+    db.dispose()
+    schema.upgrade(url)
+    store = Store.open(text)
+    found = now(store, everything)
+    store.close()
+    (run,), (task,) = found["run"], found["task"]
+    assert (run["state"], run["lease_epoch"], run["revision"], run["worked_s"]) == (
+        "paused", 3, 0, 0.0,
+    )  # fmt: skip
+    assert (task["attempt"], task["attempts_before"]) == (2, 0)
 
 
 @pytest.mark.parametrize("content", [b"not a database at all, but long enough to be read" * 90])
