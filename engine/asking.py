@@ -107,6 +107,7 @@ def _reopen(tx: Tx, checkpoint: Checkpoint) -> None:
         fresh = {"started_at": None, "ended_at": None, "output": None}
         if not tasks.set_state(tx, run.id, task_id, was, TaskState.PENDING, **fresh):
             raise AssertionError(f"{task_id} of {run.id} changed in its own transaction")
+    runs.touch(tx, run.id)
     runs.reopen(tx, run.id)
 
 

@@ -60,6 +60,7 @@ def end_checkpoint(
         ended_at=at,
     ):
         raise AssertionError(f"task {ended.task_id} of {ended.run_id} was not waiting")
+    runs.touch(tx, ended.run_id)
     is_expiry = state is CheckpointState.EXPIRED
     trail.append(
         tx,

@@ -27,6 +27,10 @@ _task = table_of(TaskRow)
 
 _DRIVABLE = (RunState.QUEUED, RunState.RUNNING)
 
+_TOUCH = (
+    _run.update().where(_run.c.id == sa.bindparam("touched")).values(revision=_run.c.revision + 1)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -98,6 +102,8 @@ def insert(
             params=dict(params or {}),
             created_at=tx.now,
             lease_epoch=0,
+            revision=0,
+            worked_s=0.0,
         )
     )
     rows = [
@@ -107,6 +113,7 @@ def insert(
             "position": position,
             "state": TaskState.PENDING,
             "attempt": 0,
+            "attempts_before": 0,
         }
         for position, task in enumerate(dag.tasks)
     ]
@@ -226,6 +233,14 @@ def wake(tx: Tx, run_id: str) -> bool:
         .values(state=RunState.RUNNING)
     )
     return woken.rowcount == 1
+
+
+def touch(tx: Tx, run_id: str) -> None:
+    """Tell whoever drives the run that somebody else has changed its tasks, or what it may do.
+
+    A driver knows its tasks by heart and looks at the rows again only after this.
+    """
+    tx.run(_TOUCH, touched=run_id)
 
 
 def reopen(tx: Tx, run_id: str) -> None:
