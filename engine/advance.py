@@ -1,22 +1,20 @@
 """The transactions of a driver. Each starts by checking that it still holds the lease."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from engine import lifecycle
-from engine.dag import Dag, Gate, OnInterrupt, Task
+from engine.dag import Dag, Gate, OnInterrupt
 from engine.events import RunEnded, RunPaused, RunTakenOver
-from engine.lifecycle import Plan, TaskView, Verdict
+from engine.lifecycle import TaskView, Verdict
 from engine.model import JsonObject, RunId, RunState, TaskId, TaskState
 from engine.opening import open_checkpoint
-from engine.store import checkpoints, outbox, runs, tasks, trail
+from engine.store import checkpoints, journal, outbox, runs, tasks, trail
+from engine.store.journal import Happened, TaskEvent
 from engine.store.runs import Lease
-from engine.store.tasks import TaskRecord
+from engine.store.tasks import Finish, Start, TaskRecord
 from engine.store.writer import Tx
-from engine.tasks import Failed, Outcome, Succeeded
-from engine.templates import PARAMS, flatten, references, split_reference
+from engine.templates import references, split_reference
 
 _ALL = 100_000  # no run has more checkpoints
 _INTERRUPTED = "interrupted: the worker died while it ran"
@@ -24,13 +22,40 @@ _UNENDABLE = "interrupted: the worker died while it ran, and its process could n
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
-    """Where a run stands after a step."""
+class Standing:
+    """Where a run stands: what its driver learns by heart, and again after a change by others."""
+
+    tasks: Mapping[TaskId, TaskView]
+    revision: int
+    called_off: bool
+    stands_still: bool  # an emergency: nothing new may start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What a driver wants written at once, decided on the standing of a revision."""
+
+    revision: int
+    finished: Sequence[Finish] = ()
+    skip: Sequence[TaskId] = ()
+    open: Sequence[TaskId] = ()
+    start: Sequence[Start] = ()
+    verdict: Verdict | None = None
+    pause: Sequence[TaskId] = ()  # the tasks that wait for people, when nothing else is left
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write."""
+        moves = (self.finished, self.skip, self.open, self.start, self.pause)
+        return self.verdict is None and not any(moves)
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """What became of a turn. With a new standing, nothing but what had finished was written."""
 
     state: RunState
-    running: Mapping[TaskId, int]  # the attempt of each
-    wake_at: datetime | None = None  # the earliest retry that is not due yet
-    wants_step: bool = False
+    standing: Standing | None = None
 
 
 def definition(tx: Tx, run_id: RunId) -> Dag:
@@ -38,69 +63,85 @@ def definition(tx: Tx, run_id: RunId) -> Dag:
     return runs.definition(tx, _run(tx, run_id).dag_digest)
 
 
-def look(tx: Tx, run_id: RunId, dag: Dag, max_parallel: int) -> Position:
-    """Where a run stands, and whether a step would change anything. Changes nothing."""
-    views = tasks.views(tx, run_id)
-    plan = lifecycle.plan(dag, views, tx.now)
-    running = _running(views)
-    starts = plan.start if len(running) < max_parallel else ()
-    wants_step = bool(plan.skip or plan.open or starts or plan.verdict or plan.pause)
-    return Position(RunState.RUNNING, running, plan.wake_at, wants_step)
+def standing(tx: Tx, run_id: RunId) -> Standing:
+    """Where a run stands now."""
+    run = _run(tx, run_id)
+    return Standing(
+        tasks=tasks.views(tx, run_id),
+        revision=run.revision,
+        called_off=run.called_off_at is not None,
+        stands_still=False,
+    )
 
 
-def step(tx: Tx, lease: Lease, dag: Dag, surface: str, max_parallel: int) -> Position:
-    """Do all that can be done now: skip, ask, start, and then end or pause the run.
+def revision(tx: Tx, lease: Lease) -> int:
+    """Counts what others than its driver changed about a run. Raises `LeaseLost`."""
+    return runs.held(tx, lease)
 
-    It decides on the rows as they are in this transaction, so a checkpoint that was
-    decided a moment ago is seen, and one decided a moment later wakes the paused run.
+
+def take(tx: Tx, lease: Lease, dag: Dag, turn: Turn, surface: str) -> Turned:
+    """Write a turn: what finished, and then all that follows from it.
+
+    When somebody else has changed the run meanwhile (a checkpoint was decided, say), only
+    what finished is written; the rest is to be decided anew. Raises `LeaseLost`.
     """
-    runs.assert_held(tx, lease)
-    run = _run(tx, lease.run_id)
-    while True:
-        views = tasks.views(tx, run.id)
-        plan = lifecycle.plan(dag, views, tx.now)
-        running = _running(views)
-        starts = plan.start[: max(0, max_parallel - len(running))]
-        if not (plan.skip or plan.open or starts):
-            break
-        _skip(tx, run.id, plan)
-        _open(tx, run, dag, plan, surface)
-        _start(tx, run.id, views, starts)
+    seen = runs.held(tx, lease)
+    tasks.finish(tx, lease.run_id, turn.finished)
+    ended = [_end_of(lease.run_id, finish, tx.now) for finish in turn.finished]
+    if seen != turn.revision:
+        journal.add(tx, ended)
+        return Turned(RunState.RUNNING, standing(tx, lease.run_id))
+    tasks.leave_pending(tx, lease.run_id, turn.skip, TaskState.SKIPPED)
+    if turn.open:
+        _open(tx, _run(tx, lease.run_id), dag, turn.open, surface)
+    tasks.start(tx, lease.run_id, turn.start)
+    begun = [_start_of(lease.run_id, start, tx.now) for start in turn.start]
+    journal.add(tx, [*ended, *begun])
     state = RunState.RUNNING
-    if plan.verdict is not None:
-        state = _end(tx, lease, plan.verdict)
-    elif plan.pause:
-        state = _pause(tx, lease, views)
-    return Position(state, running, plan.wake_at)
+    if turn.verdict is not None:
+        state = _end(tx, lease, turn.verdict)
+    elif turn.pause:
+        state = _pause(tx, lease, turn.pause)
+    return Turned(state)
 
 
-def inputs_of(tx: Tx, run_id: RunId, task: Task) -> JsonObject:
-    """What a task is given: the run's parameters and its parents' outputs, as `task__key`."""
-    outputs = tasks.outputs_of(tx, run_id, task.depends_on)
-    return flatten({PARAMS: _run(tx, run_id).params, **outputs})
+def _start_of(run_id: RunId, start: Start, at: datetime) -> Happened:
+    return Happened(
+        run_id=run_id,
+        task_id=start.task_id,
+        attempt=start.attempt,
+        event=TaskEvent.STARTED,
+        at=at,
+    )
 
 
-def note_process(tx: Tx, lease: Lease, task_id: TaskId, pgid: int, started: float) -> None:
-    """Remember the process group of a task that is about to run. Raises `LeaseLost`."""
-    runs.assert_held(tx, lease)
-    tasks.note_process(tx, lease.run_id, task_id, pgid, started)
+_EVENT = {
+    TaskState.SUCCEEDED: TaskEvent.SUCCEEDED,
+    TaskState.PENDING: TaskEvent.RETRIED,
+    TaskState.FAILED: TaskEvent.FAILED,
+    TaskState.CANCELLED: TaskEvent.CANCELLED,
+}
 
 
-def finish(tx: Tx, lease: Lease, task: Task, number: int, outcome: Outcome, jitter: float) -> None:
-    """Write what became of an attempt: done, to be tried again, or failed. Raises `LeaseLost`."""
-    runs.assert_held(tx, lease)
-    values: dict[str, Any]
-    match outcome:
-        case Succeeded(output=output):
-            values = {"output": dict(output), "error": None, "ended_at": tx.now}
-            state = TaskState.SUCCEEDED
-        case Failed(error=error):
-            again = lifecycle.retry_at(task, number, jitter, tx.now)
-            state = TaskState.FAILED if again is None else TaskState.PENDING
-            ended_at = tx.now if again is None else None
-            values = {"error": error, "not_before": again, "ended_at": ended_at}
-    values |= {"log_tail": outcome.log_tail, "pgid": None, "process_started": None}
-    tasks.set_state(tx, lease.run_id, task.id, TaskState.RUNNING, state, **values)
+def _end_of(run_id: RunId, finish: Finish, at: datetime) -> Happened:
+    return Happened(
+        run_id=run_id,
+        task_id=finish.task_id,
+        attempt=finish.attempt,
+        event=_EVENT[finish.state],
+        at=at,
+        error=finish.error,
+    )
+
+
+def outputs_of(tx: Tx, run_id: RunId, task_ids: Collection[TaskId]) -> dict[TaskId, JsonObject]:
+    """What these tasks left, where they left anything."""
+    return tasks.outputs_of(tx, run_id, task_ids)
+
+
+def params_of(tx: Tx, run_id: RunId) -> JsonObject:
+    """What the run was started with."""
+    return _run(tx, run_id).params
 
 
 def interrupted(tx: Tx, run_id: RunId) -> list[TaskRecord]:
@@ -117,7 +158,7 @@ def take_over(
 
     `unended` names those whose process is still there: they never run beside themselves.
     """
-    runs.assert_held(tx, lease)
+    runs.held(tx, lease)
     for record in left:
         again = dag.task(record.id).on_interrupt is OnInterrupt.RETRY and record.id not in unended
         tasks.set_state(
@@ -131,6 +172,20 @@ def take_over(
             pgid=None,
             process_started=None,
         )
+    journal.add(
+        tx,
+        [
+            Happened(
+                run_id=lease.run_id,
+                task_id=record.id,
+                attempt=record.attempt,
+                event=TaskEvent.INTERRUPTED,
+                at=tx.now,
+                error=_UNENDABLE if record.id in unended else _INTERRUPTED,
+            )
+            for record in left
+        ],
+    )
     names = tuple(record.id for record in left)
     trail.append(tx, RunTakenOver(run_id=lease.run_id, interrupted=names, epoch=lease.epoch))
 
@@ -142,22 +197,17 @@ def _run(tx: Tx, run_id: RunId) -> runs.Run:
     return run
 
 
-def _running(views: Mapping[TaskId, TaskView]) -> dict[TaskId, int]:
-    return {view.id: view.attempt for view in views.values() if view.state is TaskState.RUNNING}
-
-
-def _skip(tx: Tx, run_id: RunId, plan: Plan) -> None:
-    for task_id in plan.skip:
-        _leave_pending(tx, run_id, task_id, TaskState.SKIPPED, ended_at=tx.now)
-
-
-def _open(tx: Tx, run: runs.Run, dag: Dag, plan: Plan, surface: str) -> None:
-    gates = {task.id: gate for task, gate in dag.gates} if plan.open else {}
-    for task_id in plan.open:
-        gate = gates[task_id]
-        _leave_pending(tx, run.id, task_id, TaskState.WAITING, started_at=tx.now)
+def _open(tx: Tx, run: runs.Run, dag: Dag, gates: Sequence[TaskId], surface: str) -> None:
+    for task_id in gates:
+        task = dag.task(task_id)
+        gate = task.work
+        assert isinstance(gate, Gate)  # noqa: S101 (the plan opens nothing else)
+        if not tasks.set_state(
+            tx, run.id, task_id, TaskState.PENDING, TaskState.WAITING, started_at=tx.now
+        ):
+            raise AssertionError(f"{task_id} of {run.id} is not pending in its own transaction")
         outputs = tasks.outputs_of(tx, run.id, _quoted(gate))
-        open_checkpoint(tx, run, dag.task(task_id), gate, outputs, surface)
+        open_checkpoint(tx, run, task, gate, outputs, surface)
 
 
 def _quoted(gate: Gate) -> set[TaskId]:
@@ -165,34 +215,9 @@ def _quoted(gate: Gate) -> set[TaskId]:
     return {found[0] for name in names if (found := split_reference(name)) is not None}
 
 
-def _start(
-    tx: Tx, run_id: RunId, views: Mapping[TaskId, TaskView], starts: Sequence[TaskId]
-) -> None:
-    for task_id in starts:
-        _leave_pending(
-            tx,
-            run_id,
-            task_id,
-            TaskState.RUNNING,
-            attempt=views[task_id].attempt + 1,
-            started_at=tx.now,
-            not_before=None,
-            pgid=None,
-            process_started=None,
-        )
-
-
-def _leave_pending(
-    tx: Tx, run_id: RunId, task_id: TaskId, state: TaskState, **values: object
-) -> None:
-    if not tasks.set_state(tx, run_id, task_id, TaskState.PENDING, state, **values):
-        raise AssertionError(f"{task_id} of {run_id} is not pending in its own transaction")
-
-
-def _pause(tx: Tx, lease: Lease, views: Mapping[TaskId, TaskView]) -> RunState:
-    waiting = tuple(view.id for view in views.values() if view.state is TaskState.WAITING)
+def _pause(tx: Tx, lease: Lease, waiting: Sequence[TaskId]) -> RunState:
     runs.pause(tx, lease)
-    trail.append(tx, RunPaused(run_id=lease.run_id, waiting_for=waiting))
+    trail.append(tx, RunPaused(run_id=lease.run_id, waiting_for=tuple(waiting)))
     return RunState.PAUSED
 
 

@@ -86,6 +86,7 @@ class TaskView:
     state: TaskState
     attempt: int = 0
     not_before: datetime | None = None
+    attempts_before: int = 0  # of earlier rounds, before somebody asked to try again
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,54 +104,14 @@ class Plan:
 
     skip: tuple[TaskId, ...] = ()
     open: tuple[TaskId, ...] = ()
-    start: tuple[TaskId, ...] = ()
+    start: tuple[TaskId, ...] = ()  # as many as there is room for
     wake_at: datetime | None = None  # the earliest retry that is not due yet
     verdict: Verdict | None = None
     pause: bool = False  # nothing runs, nothing can start, and people are asked
 
 
-def plan(dag: Dag, tasks: Mapping[TaskId, TaskView], now: datetime) -> Plan:
-    """What a run can do next, given where its tasks stand.
-
-    Skips are found to the end in one call: a skipped task may skip its children.
-    """
-    states = {task_id: view.state for task_id, view in tasks.items()}
-    skip: list[TaskId] = []
-    ready: list[Task] = []
-    for task in dag.in_order():
-        if states[task.id] is not TaskState.PENDING:
-            continue
-        match _readiness(dag, task, states):
-            case True:
-                ready.append(task)
-            case False:
-                states[task.id] = TaskState.SKIPPED
-                skip.append(task.id)
-            case None:
-                pass
-    due = [task for task in ready if _is_due(tasks[task.id], now)]
-    later = [at for task in ready if (at := tasks[task.id].not_before) is not None and at > now]
-    opens = tuple(task.id for task in due if isinstance(task.work, Gate))
-    starts = tuple(task.id for task in due if not isinstance(task.work, Gate))
-    active = {state for state in states.values() if state in OPEN_TASK_STATES}
-    return Plan(
-        skip=tuple(skip),
-        open=opens,
-        start=starts,
-        wake_at=min(later, default=None),
-        verdict=verdict(dag, states) if not active else None,
-        pause=not ready and TaskState.WAITING in active and TaskState.RUNNING not in active,
-    )
-
-
-def _readiness(dag: Dag, task: Task, states: Mapping[TaskId, TaskState]) -> bool | None:
-    """True: may start. False: never will. None: a parent is still open."""
-    if any(states[parent] in OPEN_TASK_STATES for parent in task.depends_on):
-        return None
-    return all(_lets_through(dag, task, parent, states[parent]) for parent in task.depends_on)
-
-
-def _lets_through(dag: Dag, task: Task, parent: TaskId, state: TaskState) -> bool:
+def lets_through(dag: Dag, task: Task, parent: TaskId, state: TaskState) -> bool:
+    """Whether a parent that ended so lets the task run."""
     wanted = task.when.get(parent, frozenset({TaskState.SUCCEEDED, TaskState.APPROVED}))
     return bool(_outcomes(dag.task(parent), state) & wanted)
 
@@ -165,10 +126,6 @@ def _outcomes(task: Task, state: TaskState) -> frozenset[TaskState]:
     ):
         return frozenset({state, TaskState.REJECTED})
     return frozenset({state})
-
-
-def _is_due(view: TaskView, now: datetime) -> bool:
-    return view.not_before is None or now >= view.not_before
 
 
 _BAD_ENDS = {

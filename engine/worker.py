@@ -6,12 +6,15 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 
+from engine.bell import Bell
 from engine.errors import LeaseLost, RunNotFound, StoreError
 from engine.liveness import is_dead_holder, this_process
 from engine.model import RunId, RunState
-from engine.runner import Bell, RunnerSettings, drive
+from engine.runner import RunnerSettings, drive
 from engine.store import processes, runs
 from engine.store.writer import Store, Tx
+from engine.tasks import Spare
+from engine.workplace import Workplace
 
 _log = logging.getLogger(__name__)
 
@@ -76,6 +79,7 @@ class _Worker:
         self._stop = stop
         self._bell = Bell(store.changes(), settings.sweep.total_seconds())
         self._drives: dict[RunId, asyncio.Task[None]] = {}
+        self._workplace = Workplace(settings.max_tasks, Spare())
         self._background = [
             asyncio.create_task(self._await_stop()),
             asyncio.create_task(self._keep_seen()),
@@ -83,6 +87,7 @@ class _Worker:
 
     async def run(self) -> None:
         """Claim and drive until asked to stop, then let the drives drain."""
+        self._workplace.make_ready()
         while not self._stop.is_set():
             await self._survive(self._claim)
             await self._bell.wait(self._settings.sweep.total_seconds())
@@ -96,6 +101,7 @@ class _Worker:
         for task in ending:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
+        await self._workplace.close()
         await self._bell.close()
 
     async def _claim(self) -> None:
@@ -119,7 +125,7 @@ class _Worker:
         try:
             lease = await self._store.write(_acquiring(run_id, self._settings))
             if lease is not None:
-                await drive(self._store, lease, self._settings, self._stop)
+                await drive(self._store, lease, self._settings, self._stop, self._workplace)
         except LeaseLost:
             _log.warning("run %s is driven by somebody else now", run_id)
         except Exception:  # noqa: BLE001 (one run in trouble must not stop the others)

@@ -61,6 +61,9 @@ class _Open:
     children: list[Node] = field(default_factory=list)
 
 
+_TOO_DEEP = f"nested too deeply: expected at most {MAX_DEPTH} levels"
+
+
 def compose(text: str, problems: Problems) -> Node | None:
     """Read the one document of a YAML text; None when what was found leaves nothing to read."""
     text = text.removeprefix("\ufeff")
@@ -126,7 +129,7 @@ def _unreadable(event: yaml.Event, stack: list[_Open]) -> str | None:
     if isinstance(event, yaml.DocumentStartEvent) and stack[0].children:
         return "a second document starts here: expected one DAG a file"
     if isinstance(event, yaml.CollectionStartEvent) and len(stack) > MAX_DEPTH:
-        return f"nested too deeply: expected at most {MAX_DEPTH} levels"
+        return _TOO_DEEP
     return None
 
 
@@ -176,6 +179,8 @@ def _explain(error: yaml.MarkedYAMLError, text: str) -> tuple[int | None, str]:
     if mark is not None and _is_tab(text, mark):
         return line, "a tab stands where YAML allows only spaces"
     parts = [part for part in (error.context, error.problem) if part]
+    if any("nesting depth" in part for part in parts):  # libyaml has a limit of its own
+        return line, _TOO_DEEP
     return line, f"this is not YAML: {', '.join(parts)}"
 
 

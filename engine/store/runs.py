@@ -27,6 +27,11 @@ _task = table_of(TaskRow)
 
 _DRIVABLE = (RunState.QUEUED, RunState.RUNNING)
 
+_HELD = sa.select(_run.c.revision).where(
+    _run.c.id == sa.bindparam("of_run"),
+    _run.c.lease_holder == sa.bindparam("holder"),
+    _run.c.lease_epoch == sa.bindparam("epoch"),
+)
 _TOUCH = (
     _run.update().where(_run.c.id == sa.bindparam("touched")).values(revision=_run.c.revision + 1)
 )
@@ -59,6 +64,11 @@ class Run:
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    scheduled_for: datetime | None = None
+    called_off_at: datetime | None = None
+    revision: int = 0
+    worked_s: float = 0.0  # seconds at work before `working_since`
+    working_since: datetime | None = None
 
     @property
     def has_ended(self) -> bool:
@@ -161,38 +171,39 @@ def drivable(tx: Tx, host: str, now: datetime, limit: int) -> list[RunId]:
 def acquire(tx: Tx, run_id: RunId, holder: str, term: timedelta) -> Lease | None:
     """Take the lease when it is free or has run out; None when somebody drives the run."""
     free = sa.or_(_run.c.lease_expires_at.is_(None), _run.c.lease_expires_at <= tx.now)
-    taken = tx.run(
+    now = sa.literal(tx.now, _run.c.started_at.type)
+    epoch = tx.run(
         _run.update()
         .where(_run.c.id == run_id, _run.c.state.in_(_DRIVABLE), free)
         .values(
             lease_holder=holder,
             lease_epoch=_run.c.lease_epoch + 1,
             lease_expires_at=tx.now + term,
-            started_at=sa.func.coalesce(
-                _run.c.started_at, sa.literal(tx.now, _run.c.started_at.type)
-            ),
+            started_at=sa.func.coalesce(_run.c.started_at, now),
+            working_since=sa.func.coalesce(_run.c.working_since, now),
             state=RunState.RUNNING,
         )
-    )
-    if taken.rowcount == 0:
-        return None
-    epoch = tx.run(sa.select(_run.c.lease_epoch).where(_run.c.id == run_id)).scalar_one()
-    return Lease(run_id, holder, epoch)
+        .returning(_run.c.lease_epoch)
+    ).scalar_one_or_none()
+    return None if epoch is None else Lease(run_id, holder, epoch)
+
+
+def held(tx: Tx, lease: Lease) -> int:
+    """The revision of a run that is driven. Raises `LeaseLost`.
+
+    Every write of a driver starts here, so that a stale one changes nothing.
+    """
+    found = tx.run(
+        _HELD, of_run=lease.run_id, holder=lease.holder, epoch=lease.epoch
+    ).scalar_one_or_none()
+    if found is None:
+        raise LeaseLost(lease.run_id)
+    return int(found)
 
 
 def renew(tx: Tx, lease: Lease, term: timedelta) -> None:
     """Keep the lease. Raises `LeaseLost`."""
     _set(tx, lease, lease_expires_at=tx.now + term)
-
-
-def assert_held(tx: Tx, lease: Lease) -> None:
-    """Every write of a driver starts here, so that a stale one changes nothing.
-
-    Raises `LeaseLost`.
-    """
-    held = tx.run(sa.select(_run.c.id).where(_holds(lease))).one_or_none()
-    if held is None:
-        raise LeaseLost(lease.run_id)
 
 
 def holders(tx: Tx, host: str) -> list[str]:
@@ -217,12 +228,12 @@ def free_leases_of(tx: Tx, holder: str) -> None:
 
 def pause(tx: Tx, lease: Lease) -> None:
     """Let go of a run that waits for people. Raises `LeaseLost`."""
-    _set(tx, lease, state=RunState.PAUSED, lease_holder=None, lease_expires_at=None)
+    _set(tx, lease, state=RunState.PAUSED, **_let_go(tx, lease))
 
 
 def release(tx: Tx, lease: Lease) -> None:
     """Let go of a run that somebody else should drive on. Raises `LeaseLost`."""
-    _set(tx, lease, lease_holder=None, lease_expires_at=None)
+    _set(tx, lease, **_let_go(tx, lease))
 
 
 def wake(tx: Tx, run_id: str) -> bool:
@@ -270,9 +281,22 @@ def end(
         cause=cause,
         because=because,
         ended_at=tx.now,
-        lease_holder=None,
-        lease_expires_at=None,
+        **_let_go(tx, lease),
     )
+
+
+def _let_go(tx: Tx, lease: Lease) -> dict[str, Any]:
+    """The columns of a run that nobody drives. What it worked so far is added up."""
+    query = sa.select(_run.c.worked_s, _run.c.working_since).where(_run.c.id == lease.run_id)
+    row = tx.run(query).one()
+    since = row.working_since or tx.now
+    worked_s = row.worked_s + max(0.0, (tx.now - since).total_seconds())
+    return {
+        "worked_s": worked_s,
+        "working_since": None,
+        "lease_holder": None,
+        "lease_expires_at": None,
+    }
 
 
 def _holds(lease: Lease) -> sa.ColumnElement[bool]:
@@ -304,4 +328,9 @@ def _value(row: sa.Row[Any]) -> Run:
         created_at=row.created_at,
         started_at=row.started_at,
         ended_at=row.ended_at,
+        scheduled_for=row.scheduled_for,
+        called_off_at=row.called_off_at,
+        revision=row.revision,
+        worked_s=row.worked_s,
+        working_since=row.working_since,
     )

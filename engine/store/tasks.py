@@ -1,6 +1,6 @@
 """The tasks of runs: where each stands, what it left, and which process it is."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,65 @@ from engine.tables import TaskRow, table_of
 
 _task = table_of(TaskRow)
 
+# Made once, and run for many tasks at a time: a driver's turns are the hot path.
+_OF_ONE = sa.and_(
+    _task.c.run_id == sa.bindparam("of_run"),
+    _task.c.task_id == sa.bindparam("of_task"),
+    _task.c.state == sa.bindparam("was"),
+)
+_START = (
+    _task.update()
+    .where(_OF_ONE)
+    .values(
+        state=TaskState.RUNNING,
+        attempt=sa.bindparam("number"),
+        started_at=sa.bindparam("at"),
+        not_before=None,
+        pgid=sa.bindparam("group"),
+        process_started=sa.bindparam("since"),
+    )
+)
+_FINISH = (
+    _task.update()
+    .where(_OF_ONE)
+    .values(
+        state=sa.bindparam("to"),
+        output=sa.bindparam("left"),
+        error=sa.bindparam("why"),
+        log_tail=sa.bindparam("last_words"),
+        not_before=sa.bindparam("again"),
+        ended_at=sa.bindparam("ended"),
+        pgid=None,
+        process_started=None,
+    )
+)
+_LEAVE = (
+    _task.update().where(_OF_ONE).values(state=sa.bindparam("to"), ended_at=sa.bindparam("ended"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """An attempt that is about to run, and the process group it will run in."""
+
+    task_id: TaskId
+    attempt: int
+    pgid: int | None
+    process_started: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finish:
+    """What became of an attempt. `again` is when it is tried once more, if it is."""
+
+    task_id: TaskId
+    attempt: int
+    state: TaskState
+    output: JsonObject | None = None
+    error: str | None = None
+    log_tail: str | None = None
+    again: datetime | None = None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRecord:
@@ -22,6 +81,7 @@ class TaskRecord:
     id: TaskId
     state: TaskState
     attempt: int
+    attempts_before: int
     not_before: datetime | None
     started_at: datetime | None
     ended_at: datetime | None
@@ -40,6 +100,7 @@ def records(tx: Tx, run_id: str) -> dict[TaskId, TaskRecord]:
             id=TaskId(row.task_id),
             state=TaskState(row.state),
             attempt=row.attempt,
+            attempts_before=row.attempts_before,
             not_before=row.not_before,
             started_at=row.started_at,
             ended_at=row.ended_at,
@@ -56,13 +117,23 @@ def records(tx: Tx, run_id: str) -> dict[TaskId, TaskRecord]:
 def views(tx: Tx, run_id: str) -> dict[TaskId, TaskView]:
     """Where the tasks of a run stand, without what they left."""
     rows = tx.run(
-        sa.select(_task.c.task_id, _task.c.state, _task.c.attempt, _task.c.not_before)
+        sa.select(
+            _task.c.task_id,
+            _task.c.state,
+            _task.c.attempt,
+            _task.c.not_before,
+            _task.c.attempts_before,
+        )
         .where(_task.c.run_id == run_id)
         .order_by(_task.c.position)
     )
     return {
         TaskId(row.task_id): TaskView(
-            TaskId(row.task_id), TaskState(row.state), row.attempt, row.not_before
+            TaskId(row.task_id),
+            TaskState(row.state),
+            row.attempt,
+            row.not_before,
+            row.attempts_before,
         )
         for row in rows
     }
@@ -90,10 +161,58 @@ def set_state(
     return result.rowcount == 1
 
 
-def note_process(tx: Tx, run_id: str, task_id: str, pgid: int, started: float) -> None:
-    """Remember a task's process group, so that whoever takes over can end it."""
-    tx.run(
-        _task.update()
-        .where(_task.c.run_id == run_id, _task.c.task_id == task_id)
-        .values(pgid=pgid, process_started=started)
-    )
+def start(tx: Tx, run_id: str, starts: Sequence[Start]) -> None:
+    """These pending tasks run now, each in a process group that whoever takes over can end."""
+    rows = [
+        {
+            "was": TaskState.PENDING,
+            "number": one.attempt,
+            "at": tx.now,
+            "group": one.pgid,
+            "since": one.process_started,
+        }
+        for one in starts
+    ]
+    _each(tx, run_id, _START, [one.task_id for one in starts], rows)
+
+
+def finish(tx: Tx, run_id: str, finishes: Sequence[Finish]) -> None:
+    """These running tasks have ended, or are to be tried again."""
+    rows = [
+        {
+            "was": TaskState.RUNNING,
+            "to": one.state,
+            "left": None if one.output is None else dict(one.output),
+            "why": one.error,
+            "last_words": one.log_tail,
+            "again": one.again,
+            "ended": None if one.state is TaskState.PENDING else tx.now,
+        }
+        for one in finishes
+    ]
+    _each(tx, run_id, _FINISH, [one.task_id for one in finishes], rows)
+
+
+def leave_pending(tx: Tx, run_id: str, task_ids: Sequence[TaskId], state: TaskState) -> None:
+    """These pending tasks end without having run."""
+    row = {"was": TaskState.PENDING, "to": state, "ended": tx.now}
+    _each(tx, run_id, _LEAVE, task_ids, [row] * len(task_ids))
+
+
+def _each(
+    tx: Tx,
+    run_id: str,
+    statement: sa.Executable,
+    task_ids: Sequence[TaskId],
+    rows: Sequence[Mapping[str, Any]],
+) -> None:
+    """One statement for many tasks. Each must be found as it was, or it is a bug."""
+    if not task_ids:
+        return
+    given = [
+        {"of_run": run_id, "of_task": task_id, **row}
+        for task_id, row in zip(task_ids, rows, strict=True)
+    ]
+    changed = tx.connection.execute(statement, given).rowcount
+    if changed != len(given):
+        raise AssertionError(f"of {list(task_ids)} in {run_id} only {changed} stood as expected")

@@ -1,10 +1,11 @@
 """One writer thread, one transaction per use case, waiting ones share a commit."""
 
 import asyncio
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -41,7 +42,22 @@ class Tx:
 @dataclass(frozen=True, slots=True)
 class _Job:
     work: Callable[[Tx], Any]
-    done: Future[Any]
+    loop: asyncio.AbstractEventLoop
+    done: asyncio.Future[Any]
+
+    def answer(self, value: Any, refusal: BaseException | None) -> None:
+        """Tell whoever waits, from the writer's thread."""
+        # A loop that was closed meanwhile has nobody left who would want to know.
+        with contextlib.suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(self._settle, value, refusal)
+
+    def _settle(self, value: Any, refusal: BaseException | None) -> None:
+        if self.done.done():  # cancelled: an error is not news to anybody then
+            return
+        if refusal is None:
+            self.done.set_result(value)
+        else:
+            self.done.set_exception(refusal)
 
 
 class Store:
@@ -82,15 +98,13 @@ class Store:
 
     async def write(self, work: Callable[[Tx], T]) -> T:
         """Run `work` in a transaction; when this returns, it is committed and durable."""
-        done: Future[T] = Future()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
         with self._closing:
             if self._is_closed:
                 raise StoreUnavailable("the database was closed")
-            self._jobs.put(_Job(work, done))
-        answer = asyncio.wrap_future(done)
-        # Whoever is cancelled meanwhile asks no more: an error is not news to anybody then.
-        answer.add_done_callback(lambda settled: settled.cancelled() or settled.exception())
-        return await asyncio.shield(answer)
+            self._jobs.put(_Job(work, loop, done))
+        return await done
 
     async def read(self, work: Callable[[Tx], T]) -> T:
         """Run `work` on a consistent snapshot that cannot write."""
@@ -139,16 +153,16 @@ class Store:
         try:
             with connect.explained(self.url), self._write_engine.begin() as connection:
                 self._queue_up(connection)
-                answers.extend((job, *self._attempt(connection, job)) for job in group)
+                if len(group) == 1:  # nobody else's work has to survive when this fails
+                    answers.append((group[0], self._run(connection, group[0]), None))
+                else:
+                    answers.extend((job, *self._attempt(connection, job)) for job in group)
         except BaseException as error:  # noqa: BLE001 (nothing of the group is durable: all are told)
             for job in group:
-                job.done.set_exception(error)
+                job.answer(None, error)
             return
         for job, value, refusal in answers:
-            if refusal is None:
-                job.done.set_result(value)
-            else:
-                job.done.set_exception(refusal)
+            job.answer(value, refusal)
 
     def _queue_up(self, connection: sa.Connection) -> None:
         """On PostgreSQL writers of all replicas queue on one row, as BEGIN IMMEDIATE does."""
@@ -156,10 +170,13 @@ class Store:
             connection.exec_driver_sql("SELECT seq FROM audit_head WHERE id = 1 FOR UPDATE")
             connection.exec_driver_sql(f"NOTIFY {CHANNEL}")
 
+    def _run(self, connection: sa.Connection, job: _Job) -> Any:
+        return job.work(Tx(connection, self.clock.now()))
+
     def _attempt(self, connection: sa.Connection, job: _Job) -> tuple[Any, BaseException | None]:
         savepoint = connection.begin_nested()
         try:
-            value = job.work(Tx(connection, self.clock.now()))
+            value = self._run(connection, job)
         except sa.exc.OperationalError:
             raise  # the connection itself is in doubt: the whole group fails
         except Exception as error:  # noqa: BLE001 (handed to whoever asked for this write)

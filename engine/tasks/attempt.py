@@ -1,27 +1,15 @@
-"""One attempt of a task, from its inputs to what became of it."""
+"""One attempt of a task: what to run and with what, and what can become of it."""
 
-import asyncio
-import json
-import os
-import shutil
-import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from engine.dag import PythonCall, Shell, Task
+from engine.dag import Task
 from engine.model import JsonObject, RunId
-from engine.tasks.callables import call_request, host_command
-from engine.tasks.environment import environment
-from engine.tasks.groups import RUN_MARK
-from engine.tasks.logs import BoundedLog, log_path
-from engine.tasks.output import BadOutput, read_output
-from engine.tasks.process import spawn
+from engine.tasks.logs import log_path
 
-_ERROR_LIMIT = 1_000  # characters
-
-Note = Callable[[int, float], Awaitable[None]]
-"""Records a process group and its start time. The command runs only once this returned."""
+ERROR_LIMIT = 1_000  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +41,7 @@ class Attempt:
     inputs: JsonObject  # as `task__key`
     directory: str  # the DAG's, absolute
     python: str | None
+    passed: Mapping[str, str]  # what it may see of the worker's environment
     logs_dir: Path
     scratch_dir: Path
 
@@ -66,134 +55,51 @@ class Attempt:
         """Where inputs and outputs are handed over; gone when the attempt has ended."""
         return self.scratch_dir / self.run_id / f"{self.task.id}.{self.number}"
 
-
-async def run_attempt(attempt: Attempt, note: Note) -> Outcome:
-    """Run it to its end. Cancelling ends its whole process group first."""
-    try:
-        log = await asyncio.to_thread(_prepare, attempt)
-    except OSError as error:
-        return Failed(f"could not be prepared: {error}", "")
-    try:
-        return await _run(attempt, note, log)
-    finally:
-        log.close()
-        await asyncio.to_thread(shutil.rmtree, attempt.folder, ignore_errors=True)
+    @property
+    def timeout_s(self) -> float | None:
+        """How long it may take, in seconds."""
+        timeout = self.task.timeout
+        return None if timeout is None else timeout.total_seconds()
 
 
-async def _run(attempt: Attempt, note: Note, log: BoundedLog) -> Outcome:
-    try:
-        process = await spawn(
-            _command(attempt), cwd=_cwd(attempt), env=_environment(attempt), log=log
-        )
-    except (OSError, ValueError) as error:
-        return Failed(f"could not be started: {error}", "")
-    timeout = attempt.task.timeout
-    try:
-        await note(process.pgid, process.started)
-        process.go()
-        status = await process.wait(None if timeout is None else timeout.total_seconds())
-    finally:
-        # Nothing of an attempt outlives it: what it left running could meet the next one.
-        await process.end()
-    return await asyncio.to_thread(_outcome, attempt, status, log.tail)
+class Ready(Protocol):
+    """An attempt that waits for the word, in a process that can be recorded before."""
+
+    @property
+    def pgid(self) -> int | None:
+        """The process group it will run in; None when it will run in none."""
+        ...
+
+    @property
+    def started(self) -> float | None:
+        """When the leader of that group started, in seconds since the epoch."""
+        ...
+
+    async def run(self) -> Outcome:
+        """Say the word, and wait for its end. Cancelling ends everything it started first."""
+        ...
+
+    async def drop(self) -> None:
+        """Never run it."""
+        ...
 
 
-def _prepare(attempt: Attempt) -> BoundedLog:
-    shutil.rmtree(attempt.folder, ignore_errors=True)
-    attempt.folder.mkdir(mode=0o700, parents=True)
-    _input(attempt).write_text(json.dumps(dict(attempt.inputs)), encoding="utf-8")
-    work = attempt.task.work
-    if isinstance(work, PythonCall):
-        request = call_request(
-            work,
-            attempt.inputs,
-            directory=attempt.directory,
-            output=_output(attempt),
-            error=_error(attempt),
-        )
-        _request(attempt).write_text(request, encoding="utf-8")
-    return BoundedLog(attempt.log_path)
+@dataclass(frozen=True, slots=True)
+class Unstartable:
+    """An attempt that fails as soon as it may."""
+
+    why: str
+    pgid: None = None
+    started: None = None
+
+    async def run(self) -> Outcome:
+        """Fail."""
+        return Failed(self.why, "")
+
+    async def drop(self) -> None:
+        """Nothing was made ready."""
 
 
-def _command(attempt: Attempt) -> tuple[str, ...]:
-    match attempt.task.work:
-        case Shell(command=str() as command):
-            return ("/bin/sh", "-c", command)
-        case Shell(command=arguments):
-            return tuple(arguments)
-        case PythonCall():
-            return host_command(attempt.python, _request(attempt))
-        case _:
-            raise ValueError("a checkpoint is decided, not run")
-
-
-def _cwd(attempt: Attempt) -> str:
-    work = attempt.task.work
-    own = work.cwd if isinstance(work, Shell) and work.cwd else ""
-    return str(Path(attempt.directory) / own)
-
-
-def _environment(attempt: Attempt) -> dict[str, str]:
-    work = attempt.task.work
-    return environment(
-        os.environ,
-        attempt.inputs,
-        declared=work.env if isinstance(work, Shell) else {},
-        own={
-            RUN_MARK: attempt.run_id,
-            "SIGNOFF_TASK_ID": attempt.task.id,
-            "SIGNOFF_ATTEMPT": str(attempt.number),
-            "SIGNOFF_INPUT": str(_input(attempt)),
-            "SIGNOFF_OUTPUT": str(_output(attempt)),
-        },
-    )
-
-
-def _outcome(attempt: Attempt, status: int | None, tail: str) -> Outcome:
-    if status is None:
-        span = attempt.task.timeout
-        seconds = span.total_seconds() if span is not None else 0
-        return Failed(f"timed out after {seconds:g} s and was ended", tail)
-    if status != 0:
-        return Failed(_said(attempt) or _ended_with(status), tail)
-    try:
-        output = read_output(_output(attempt))
-    except BadOutput as refusal:
-        return Failed(str(refusal), tail)
-    if output is None and isinstance(attempt.task.work, PythonCall):
-        return Failed("the process ended before the function returned", tail)
-    return Succeeded(output or {}, tail)
-
-
-def _said(attempt: Attempt) -> str:
-    """What the task host left of an exception."""
-    try:
-        text = _error(attempt).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    return text[:_ERROR_LIMIT].replace("\0", "\N{REPLACEMENT CHARACTER}")
-
-
-def _ended_with(status: int) -> str:
-    if status > 0:
-        return f"ended with exit status {status}"
-    try:
-        return f"was killed by {signal.Signals(-status).name}"
-    except ValueError:
-        return f"was killed by signal {-status}"
-
-
-def _input(attempt: Attempt) -> Path:
-    return attempt.folder / "input.json"
-
-
-def _output(attempt: Attempt) -> Path:
-    return attempt.folder / "output.json"
-
-
-def _error(attempt: Attempt) -> Path:
-    return attempt.folder / "error.txt"
-
-
-def _request(attempt: Attempt) -> Path:
-    return attempt.folder / "request.json"
+def timed_out(seconds: float | None) -> str:
+    """The word on an attempt that took too long."""
+    return f"timed out after {seconds or 0:g} s and was ended"

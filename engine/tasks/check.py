@@ -1,19 +1,20 @@
 """Whether a DAG could run here: its folders are there, its callables can be called."""
 
-import json
+import asyncio
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from engine.dag import Dag, PythonCall, Shell, Task
 from engine.errors import InvalidDag, Problem
-from engine.tasks.callables import check_request, host_command
-from engine.tasks.environment import environment
-from engine.tasks.logs import BoundedLog
-from engine.tasks.process import spawn
+from engine.inputs import is_certain
+from engine.tasks.environment import passed_on
+from engine.tasks.hosts import HostLost, TaskHost
+from engine.templates import PARAMS
 
 _IMPORT_LIMIT_S = 60.0
+_TAIL = 8_000  # bytes
 
 
 async def check_dag(dag: Dag, source: str) -> None:
@@ -42,38 +43,54 @@ def _missing_folders(dag: Dag) -> list[Problem]:
 
 async def check_callables(dag: Dag, calls: Sequence[tuple[Task, PythonCall]]) -> list[Problem]:
     """The callables that cannot be imported, or do not take what they would be given."""
-    with tempfile.TemporaryDirectory(prefix="signoff-check-") as name:
-        folder = Path(name)
-        answer = folder / "answer.json"
-        request = folder / "request.json"
-        request.write_text(check_request(dag, calls, answer), encoding="utf-8")
-        log = BoundedLog(folder / "log")
-        try:
-            status = await _ask(dag, request, log)
-        except (OSError, ValueError) as error:
-            return [Problem(f"the interpreter cannot be started: {error}")]
-        finally:
-            log.close()
-        return _problems(dag, status, answer, log.tail)
-
-
-async def _ask(dag: Dag, request: Path, log: BoundedLog) -> int | None:
-    env = environment(os.environ, {}, {}, {})
-    process = await spawn(host_command(dag.python, request), cwd=dag.directory, env=env, log=log)
     try:
-        process.go()
-        return await process.wait(_IMPORT_LIMIT_S)
-    finally:
-        await process.end()
-
-
-def _problems(dag: Dag, status: int | None, answer: Path, tail: str) -> list[Problem]:
-    if status is None:
+        host = await TaskHost.start(dag.python, dag.directory)
+    except (OSError, ValueError) as error:
+        return [Problem(f"the interpreter cannot be started: {error}")]
+    printed = _Tail()
+    try:
+        async with asyncio.timeout(_IMPORT_LIMIT_S):
+            answer = await host.ask(_request(dag, calls), printed)
+    except TimeoutError:
         return [Problem(f"importing the callables took longer than {_IMPORT_LIMIT_S:g} s")]
-    try:
-        found = json.loads(answer.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        last = tail.strip().splitlines()[-1:] or [f"exit status {status}"]
+    except HostLost as lost:
+        said = printed.text.strip().splitlines()[-1:] or [str(lost)]
         with_what = dag.python or "this interpreter"
-        return [Problem(f"the callables cannot be imported with {with_what}: {last[0]}")]
-    return [Problem(f"task {problem['task']!r}: {problem['message']}") for problem in found]
+        return [Problem(f"the callables cannot be imported with {with_what}: {said[0]}")]
+    finally:
+        await host.end()
+    if "problems" not in answer:
+        return [Problem(f"the callables cannot be imported: {answer.get('error')}")]
+    return [Problem(f"task {p['task']!r}: {p['message']}") for p in answer["problems"]]
+
+
+def _request(dag: Dag, calls: Sequence[tuple[Task, PythonCall]]) -> dict[str, Any]:
+    """To find every function, and to tell which cannot be called as it would be."""
+    return {
+        "directory": dag.directory,
+        "environment": passed_on(os.environ),
+        "given": [f"{PARAMS}__{field.name}" for field in dag.params if is_certain(field)],
+        "check": [
+            {
+                "task": task.id,
+                "ref": call.ref,
+                "params": dict(call.params),
+                "parents": list(task.depends_on),
+            }
+            for task, call in calls
+        ],
+    }
+
+
+class _Tail:
+    """The last of what was printed."""
+
+    def __init__(self) -> None:
+        self._last = b""
+
+    @property
+    def text(self) -> str:
+        return self._last.decode("utf-8", "replace")
+
+    def write(self, chunk: bytes) -> None:
+        self._last = (self._last + chunk)[-_TAIL:]

@@ -1,7 +1,11 @@
-"""The task host: calls one function of the user's, in the user's interpreter.
+"""The task host: calls functions of the user's, one at a time, in the user's interpreter.
 
-Run by path and never imported, with the standard library only: what the function
-sees is its own folder and its own packages, none of Signoff's.
+Run by path and never imported, with the standard library only: what a function sees is
+its own folder and its own packages, none of Signoff's. What is not always needed is
+imported late: a host should stand ready in a few milliseconds.
+
+It reads requests from a socket and answers each, a line of JSON for a line of JSON, and
+ends when the other side does.
 """
 
 from __future__ import annotations
@@ -12,47 +16,100 @@ import sys
 sys.path[:] = [folder for folder in sys.path if folder != __file__.rpartition("/")[0]]
 
 import importlib  # noqa: E402
-import inspect  # noqa: E402
-import io  # noqa: E402
 import json  # noqa: E402
-import traceback  # noqa: E402
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence  # noqa: E402
-from inspect import Parameter  # noqa: E402
-from pathlib import Path  # noqa: E402
-from typing import Any  # noqa: E402
+import os  # noqa: E402
 
-_FAILED = 1
-_NAMED = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
-_VARIABLE = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+    from inspect import Parameter
+    from typing import Any
+
+LIMIT = 1 << 20  # bytes of an output
+_CHUNK = 1 << 16
+_PLAIN_FUNCTION = type(lambda: None)
+_TAKES_MORE = 0x04 | 0x08  # code flags: *args, **kwargs
 
 
 class Unusable(Exception):
     """A reference, a signature or a result that cannot be used; the text says why."""
 
 
-def main(request_path: str) -> int:
-    """Answer the request in this file; returns the exit status."""
-    request = json.loads(Path(request_path).read_text(encoding="utf-8"))
-    sys.path.insert(0, request["directory"])
-    if isinstance(sys.stdout, io.TextIOWrapper):
+def main(channel: int) -> None:
+    """Answer what comes through this socket until it is closed."""
+    os.set_inheritable(channel, False)
+    if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(line_buffering=True)
-    if "check" in request:
-        checked = (_check(**wanted, given=request["given"]) for wanted in request["check"])
-        _write(request["output"], json.dumps([problem for found in checked for problem in found]))
-        return 0
+    for request in _requests(channel):
+        answer = _answer(request)
+        _flush()
+        _send(channel, answer)
+
+
+def _requests(channel: int) -> Iterator[Mapping[str, Any]]:
+    line = bytearray()
+    while chunk := os.read(channel, _CHUNK):
+        line += chunk
+        if chunk.endswith(b"\n"):  # one request at a time: the next one waits for our answer
+            yield json.loads(line)
+            line.clear()
+
+
+def _send(channel: int, answer: Mapping[str, Any]) -> None:
+    content = json.dumps(answer).encode() + b"\n"
+    while content:
+        content = content[os.write(channel, content) :]
+
+
+def _answer(request: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        output = _call(**request["call"])
+        _enter(request["directory"], request["environment"])
+        if "check" in request:
+            given = request["given"]
+            found = (_check(**wanted, given=given) for wanted in request["check"])
+            return {"problems": [problem for problems in found for problem in problems]}
+        return {"output": _call(**request["call"]), "spent": _is_spent()}
     except BaseException as error:  # noqa: BLE001 (a task that calls sys.exit has failed, too)
-        _write(request["error"], _told(error))
-        return _FAILED
-    _write(request["output"], output)
-    return 0
+        return {"error": _told(error), "spent": _is_spent()}
 
 
-def _call(ref: str, params: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:
+def _enter(directory: str, environment: Mapping[str, str]) -> None:
+    """Stand where the task should: each finds what it would find in a process of its own."""
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(directory)
+    if sys.path[:1] != [directory]:
+        sys.path.insert(0, directory)
+
+
+def _is_spent() -> bool:
+    """Whether the task left something going on, which must end with it: threads, children."""
+    threading = sys.modules.get("threading")
+    if threading is not None and threading.active_count() > 1:
+        return True
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:  # one that has ended is nothing that goes on
+            pass
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):  # the task closed it
+            pass
+
+
+def _call(ref: str, params: Mapping[str, Any], inputs: Mapping[str, Any]) -> Any:
     function = _resolve(ref)
     result = function(**{**_accepted(function, inputs), **params})
-    return _as_json(ref, _awaited(result) if inspect.isawaitable(result) else result)
+    if hasattr(result, "__await__"):
+        result = _awaited(result)
+    return _checked(ref, result)
 
 
 def _resolve(ref: str) -> Callable[..., Any]:
@@ -72,6 +129,13 @@ def _resolve(ref: str) -> Callable[..., Any]:
 
 def _accepted(function: Callable[..., Any], inputs: Mapping[str, Any]) -> Mapping[str, Any]:
     """All inputs for a function that takes any keyword; otherwise those it declares."""
+    if not inputs:
+        return inputs
+    if type(function) is _PLAIN_FUNCTION and not hasattr(function, "__wrapped__"):
+        code = function.__code__
+        if not code.co_flags & _TAKES_MORE and not code.co_posonlyargcount:
+            declared = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+            return {name: inputs[name] for name in declared if name in inputs}
     parameters = _parameters(function) or ()
     if _takes_any(parameters):
         return inputs
@@ -80,6 +144,8 @@ def _accepted(function: Callable[..., Any], inputs: Mapping[str, Any]) -> Mappin
 
 
 def _parameters(function: Callable[..., Any]) -> Sequence[Parameter] | None:
+    import inspect  # noqa: PLC0415 (slow to import, and most functions tell without it)
+
     try:
         return list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):  # a few built-in functions do not tell
@@ -87,11 +153,15 @@ def _parameters(function: Callable[..., Any]) -> Sequence[Parameter] | None:
 
 
 def _takes_any(parameters: Sequence[Parameter]) -> bool:
-    return any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters)
+    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
 
 
 def _names(parameters: Sequence[Parameter]) -> set[str]:
-    return {parameter.name for parameter in parameters if parameter.kind in _NAMED}
+    return {parameter.name for parameter in parameters if _is_named(parameter)}
+
+
+def _is_named(parameter: Parameter) -> bool:
+    return parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
 
 
 def _awaited(awaitable: Awaitable[Any]) -> Any:
@@ -103,15 +173,22 @@ def _awaited(awaitable: Awaitable[Any]) -> Any:
     return asyncio.run(finish())
 
 
-def _as_json(ref: str, result: Any) -> str:
+def _checked(ref: str, result: Any) -> Any:
     if result is None:
-        return "{}"
+        return {}
     if not isinstance(result, dict):
         raise Unusable(f"{ref} returned {_kind(result)}: expected a JSON object (dict) or None")
     try:
-        return json.dumps(result, allow_nan=False)
+        content = json.dumps(result, allow_nan=False, ensure_ascii=False).encode()
+    except UnicodeError:
+        raise Unusable(f"{ref} returned text that is not UTF-8") from None
     except (TypeError, ValueError, RecursionError) as error:
         raise Unusable(f"{ref} returned what JSON cannot carry: {error}") from None
+    if len(content) > LIMIT:
+        raise Unusable(
+            f"{ref} returned more than 1 MiB: write a file elsewhere and return its name"
+        )
+    return result
 
 
 def _check(
@@ -139,7 +216,8 @@ def _check(
 
 
 def _is_needed(parameter: Parameter) -> bool:
-    return parameter.default is Parameter.empty and parameter.kind not in _VARIABLE
+    variable = (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    return parameter.default is parameter.empty and parameter.kind not in variable
 
 
 def _hint(missing: Sequence[str]) -> str:
@@ -151,7 +229,7 @@ def _hint(missing: Sequence[str]) -> str:
 def _is_given(parameter: Parameter, given: set[str], parents: Sequence[str]) -> bool:
     name = parameter.name
     upstream = any(name.startswith(f"{parent}__") for parent in parents)
-    return parameter.kind in _NAMED and (name in given or upstream)
+    return _is_named(parameter) and (name in given or upstream)
 
 
 def _told(error: BaseException) -> str:
@@ -164,6 +242,8 @@ def _told(error: BaseException) -> str:
 
 def _print(error: BaseException) -> None:
     """The traceback, from the user's first line on."""
+    import traceback  # noqa: PLC0415 (slow to import, and most tasks do not fail)
+
     below = error.__traceback__
     while below is not None and below.tb_frame.f_code.co_filename == __file__:
         below = below.tb_next
@@ -171,6 +251,8 @@ def _print(error: BaseException) -> None:
 
 
 def _last_line(error: BaseException) -> str:
+    import traceback  # noqa: PLC0415 (as above)
+
     return traceback.format_exception_only(type(error), error)[-1].strip()
 
 
@@ -182,9 +264,5 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(repr(name) for name in names)
 
 
-def _write(path: str, text: str) -> None:
-    Path(path).write_text(text, encoding="utf-8", errors="replace")
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    main(int(sys.argv[1]))

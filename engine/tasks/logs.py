@@ -20,8 +20,8 @@ class BoundedLog:
     """A log file that stops growing. Only its owner may read it: commands print secrets."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        self._path = path
+        self._file: int | None = None  # made with the first word: most tasks print none
         self._room = LIMIT - len(_MARK)
         self._is_cut = False
         self._last = b""
@@ -46,10 +46,15 @@ class BoundedLog:
 
     def close(self) -> None:
         """Close the file."""
-        os.close(self._file)
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
 
     def _append(self, content: bytes) -> None:
         try:
+            if self._file is None:
+                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             while content:
                 content = content[os.write(self._file, content) :]
         except OSError:  # a full disk must not block whoever prints; the tail is still kept

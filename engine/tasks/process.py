@@ -12,25 +12,20 @@ from collections.abc import Mapping, Sequence
 import psutil
 
 from engine.tasks.groups import GRACE_S, end_group
-from engine.tasks.logs import BoundedLog
+from engine.tasks.printed import Printed, Sink
 
 _GATE = 'IFS= read -r go && exec "$@" </dev/null'
-_CHUNK = 1 << 16
-_DRAIN_S = 1.0  # for output that is still in the pipe when the group has ended
 
 
 class GatedProcess:
     """A started child, before and after the word. Call `end` however it went."""
 
-    def __init__(
-        self, process: asyncio.subprocess.Process, gate: int, printed: "_Printed", log: BoundedLog
-    ) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, gate: int, printed: Printed) -> None:
         self._process = process
         self._gate: int | None = gate
         self._printed = printed
-        self._pumping = asyncio.create_task(printed.pump(log))
         self.pgid = process.pid  # it leads a session of its own
-        self.started = _start_of(process.pid)  # seconds since the epoch, as the system tells it
+        self.started = start_of(process.pid)  # seconds since the epoch, as the system tells it
 
     def go(self) -> None:
         """Let it become the command."""
@@ -53,11 +48,8 @@ class GatedProcess:
         try:
             await end_group(self.pgid, grace_s)
             await self._process.wait()
-            await asyncio.wait([self._pumping], timeout=_DRAIN_S)
         finally:
-            self._pumping.cancel()
             self._printed.close()
-            await asyncio.gather(self._pumping, return_exceptions=True)
 
     def _close_gate(self) -> None:
         if self._gate is not None:
@@ -66,11 +58,10 @@ class GatedProcess:
 
 
 async def spawn(
-    argv: Sequence[str], *, cwd: str, env: Mapping[str, str], log: BoundedLog
+    argv: Sequence[str], *, cwd: str, env: Mapping[str, str], log: Sink
 ) -> GatedProcess:
     """Start a child that waits for `go`. Raises `OSError` when it cannot be started."""
-    printed = _Printed()
-    await printed.open()
+    printed = Printed(log)
     gate_end, gate = os.pipe()
     try:
         process = await asyncio.create_subprocess_exec(
@@ -88,40 +79,13 @@ async def spawn(
         raise
     finally:
         os.close(gate_end)
-        os.close(printed.writable)
-    return GatedProcess(process, gate, printed, log)
+        printed.close_writable()
+    return GatedProcess(process, gate, printed)
 
 
-def _start_of(pid: int) -> float:
+def start_of(pid: int) -> float:
+    """When a process started, as `engine.liveness` compares it; 0 when it is gone already."""
     try:
         return psutil.Process(pid).create_time()
     except psutil.NoSuchProcess:
         return 0.0  # killed at once: there will be nothing to find
-
-
-class _Printed:
-    """The pipe a child prints into.
-
-    Ours rather than asyncio's: a grandchild that keeps it open must not keep us from
-    seeing that the child has ended.
-    """
-
-    def __init__(self) -> None:
-        self._readable, self.writable = os.pipe()
-        self._reader = asyncio.StreamReader()
-        self._transport: asyncio.BaseTransport | None = None
-
-    async def open(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._transport, _ = await loop.connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(self._reader),
-            os.fdopen(self._readable, "rb", buffering=0),
-        )
-
-    async def pump(self, log: BoundedLog) -> None:
-        while chunk := await self._reader.read(_CHUNK):
-            log.write(chunk)
-
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()

@@ -1,39 +1,49 @@
 """What tests of single attempts share."""
 
-import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
-from engine.dag import PythonCall, Shell, Task
+from engine.dag import Dag, PythonCall, Shell, Task
 from engine.model import JsonObject, RunId, TaskId
-from engine.tasks import Attempt, Failed, Note, Outcome, Succeeded, run_attempt
+from engine.tasks import Attempt, Failed, Outcome, Succeeded, Workshop, passed_on
 
 
-async def note_nothing(_pgid: int, _started: float) -> None:
-    """Record no process."""
-    await asyncio.sleep(0)
-
-
-async def run_once(
+def attempt_of(
     folder: Path,
     work: Shell | PythonCall | str | tuple[str, ...],
     inputs: JsonObject | None = None,
-    note: Note = note_nothing,
     **more: Any,
-) -> Outcome:
-    """One attempt in this folder."""
+) -> Attempt:
+    """A first attempt in this folder."""
     work = Shell(command=work) if isinstance(work, (str, tuple)) else work
-    attempt = Attempt(
+    return Attempt(
         run_id=RunId("run_1"),
         task=Task(id=TaskId("build"), work=work, **more),
         number=1,
         inputs=inputs or {},
         directory=str(folder),
         python=None,
+        passed=passed_on(os.environ),
         logs_dir=folder / "logs",
         scratch_dir=folder / "scratch",
     )
-    return await run_attempt(attempt, note)
+
+
+async def run_once(
+    folder: Path,
+    work: Shell | PythonCall | str | tuple[str, ...],
+    inputs: JsonObject | None = None,
+    **more: Any,
+) -> Outcome:
+    """One attempt in this folder, made ready and run."""
+    attempt = attempt_of(folder, work, inputs, **more)
+    workshop = Workshop(Dag(name="demo", tasks=(attempt.task,), directory=str(folder)))
+    try:
+        ready = await workshop.prepare(attempt)
+        return await ready.run()
+    finally:
+        await workshop.close()
 
 
 def output(outcome: Outcome) -> JsonObject:

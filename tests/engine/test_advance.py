@@ -11,11 +11,12 @@ import pytest
 from engine import advance
 from engine.dag import Dag
 from engine.errors import LeaseLost
-from engine.model import RunId, TaskId, TaskState
+from engine.lifecycle import Verdict
+from engine.model import RunId, RunState, TaskId, TaskState
 from engine.store import runs, tasks, trail
 from engine.store.runs import Lease
+from engine.store.tasks import Finish, Start
 from engine.store.writer import Tx
-from engine.tasks import Failed, Succeeded
 from tests.engine.running import Bench, task
 
 Write = Callable[[Tx, Lease, Dag], Any]
@@ -29,8 +30,13 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     bench.store.close()
 
 
-def _finish(tx: Tx, lease: Lease, dag: Dag, outcome: Succeeded | Failed) -> None:
-    advance.finish(tx, lease, dag.task("a"), 1, outcome, jitter=0.0)
+A, B = TaskId("a"), TaskId("b")
+DONE = Finish(task_id=A, attempt=1, state=TaskState.SUCCEEDED, output={"v": 1})
+OVER = Finish(task_id=A, attempt=1, state=TaskState.FAILED, error="no")
+
+
+def _take(tx: Tx, lease: Lease, dag: Dag, **moves: Any) -> None:
+    advance.take(tx, lease, dag, advance.Turn(revision=0, **moves), "slack")
 
 
 def _take_over(tx: Tx, lease: Lease, dag: Dag) -> None:
@@ -41,12 +47,11 @@ def _take_over(tx: Tx, lease: Lease, dag: Dag) -> None:
 @pytest.mark.parametrize(
     "write",
     [
-        pytest.param(lambda tx, lease, dag: advance.step(tx, lease, dag, "slack", 8), id="step"),
-        pytest.param(
-            lambda tx, lease, _: advance.note_process(tx, lease, TaskId("a"), 4, 2.0), id="note"
-        ),
-        pytest.param(partial(_finish, outcome=Succeeded({"v": 1}, "")), id="success"),
-        pytest.param(partial(_finish, outcome=Failed("no", "")), id="failure"),
+        pytest.param(partial(_take, start=[Start(B, 1, 4, 2.0)]), id="start"),
+        pytest.param(partial(_take, finished=[DONE]), id="success"),
+        pytest.param(partial(_take, finished=[OVER]), id="failure"),
+        pytest.param(partial(_take, skip=[B]), id="skip"),
+        pytest.param(partial(_take, verdict=Verdict(RunState.SUCCEEDED)), id="end"),
         pytest.param(_take_over, id="take over"),
         pytest.param(lambda tx, lease, _: runs.renew(tx, lease, timedelta(hours=1)), id="renew"),
         pytest.param(lambda tx, lease, _: runs.release(tx, lease), id="release"),

@@ -269,15 +269,15 @@ class TestPausing:
         self, bench: Bench, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A checkpoint decided between looking and pausing makes the run go on."""
-        stepped = advance.step
+        taken = advance.take
 
-        def step(tx: Tx, lease: Lease, **given: Any) -> advance.Position:
+        def take(tx: Tx, lease: Lease, **given: Any) -> advance.Turned:
             for checkpoint in listed(tx, limit=1, run_id=lease.run_id):
                 if checkpoint.is_open:
                     decision(checkpoint, APPROVE)(tx)
-            return stepped(tx, lease, **given)
+            return taken(tx, lease, **given)
 
-        monkeypatch.setattr(advance, "step", step)
+        monkeypatch.setattr(advance, "take", take)
         run_id, state = await bench.run(gate("ok"), task("slow", "true"), task("b", "true", "ok"))
         assert state is RunState.SUCCEEDED
         assert "run_paused" not in await events(bench, run_id)

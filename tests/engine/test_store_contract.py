@@ -635,13 +635,13 @@ async def test_a_lapsed_lease_is_taken_over_and_its_holder_is_powerless(
         partial(runs.renew, lease=old, term=TERM),
         partial(runs.pause, lease=old),
         partial(runs.release, lease=old),
-        partial(runs.assert_held, lease=old),
+        partial(runs.held, lease=old),
         partial(runs.end, lease=old, state=RunState.SUCCEEDED, cause=None, because=None),
     ):
         with pytest.raises(LeaseLost):
             await store.write(stale)
     assert await store.read(everything) == before
-    await store.write(partial(runs.assert_held, lease=new))
+    await store.write(partial(runs.held, lease=new))
 
 
 async def test_a_holder_that_comes_back_under_its_own_name_is_a_new_one(

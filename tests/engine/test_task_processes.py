@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.tasks import groups
+from engine.dag import Dag, PythonCall
+from engine.tasks import Workshop, groups
 from engine.tasks.groups import end_orphan, members
 from engine.tasks.logs import BoundedLog
 from engine.tasks.process import GatedProcess, spawn
-from tests.engine.attempts import error, output, run_once
+from tests.engine.attempts import attempt_of, error, output, run_once
 
 
 async def gated(folder: Path, *argv: str, env: Mapping[str, str] | None = None) -> GatedProcess:
@@ -78,14 +79,20 @@ class TestGate:
         await process.end()
         assert not (tmp_path / "ran").exists()
 
-    async def test_failing_to_record_runs_nothing(self, tmp_path: Path) -> None:
-        """When the group cannot be recorded the command never runs."""
-
-        async def refuse(_pgid: int, _started: float) -> None:
-            raise LookupError
-
-        with pytest.raises(LookupError):
-            await run_once(tmp_path, "touch ran", note=refuse)
+    @pytest.mark.parametrize("work", ["touch ran", PythonCall(ref="jobs:f")])
+    async def test_what_is_dropped_runs_nothing(
+        self, tmp_path: Path, work: str | PythonCall
+    ) -> None:
+        """An attempt that was made ready and could not be recorded never runs."""
+        (tmp_path / "jobs.py").write_text("open('ran', 'w').close()\ndef f(): ...\n")
+        attempt = attempt_of(tmp_path, work)
+        workshop = Workshop(Dag(name="demo", tasks=(attempt.task,), directory=str(tmp_path)))
+        ready = await workshop.prepare(attempt)
+        assert ready.pgid is not None
+        assert [member.pid for member in members(ready.pgid)] == [ready.pgid]
+        await ready.drop()
+        await workshop.close()
+        assert not members(ready.pgid)
         assert not (tmp_path / "ran").exists()
 
 

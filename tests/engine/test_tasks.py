@@ -78,7 +78,7 @@ json.dump(seen, open(os.environ["SIGNOFF_OUTPUT"], "w"))
         [
             ("exit 3", "ended with exit status 3"),
             ("kill -9 $$", "was killed by SIGKILL"),
-            (("no-such-program",), "ended with exit status 127"),
+            (("no-such-program",), "ended with exit status 127: a command was not found"),
         ],
     )
     async def test_failure_says_how_it_ended(

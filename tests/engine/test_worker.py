@@ -12,11 +12,12 @@ import pytest
 
 from engine.dag import OnInterrupt
 from engine.errors import LeaseLost, RunNotFound
-from engine.model import Choice, RunId, RunState, TaskState
+from engine.model import Choice, RunId, RunState, TaskId, TaskState
 from engine.runner import drive
 from engine.store import runs, tasks
 from engine.store.processes import live_worker
 from engine.store.runs import Lease
+from engine.store.tasks import Start
 from engine.store.writer import Tx
 from engine.tasks.logs import BoundedLog
 from engine.tasks.process import GatedProcess, spawn
@@ -72,9 +73,8 @@ async def left_running(bench: Bench, run_id: RunId, process: GatedProcess | None
     await taken(bench, run_id, NOBODY)
 
     def write(tx: Tx) -> None:
-        tasks.set_state(tx, run_id, "a", TaskState.PENDING, TaskState.RUNNING, attempt=1)
-        if process is not None:
-            tasks.note_process(tx, run_id, "a", process.pgid, process.started)
+        pgid, started = (process.pgid, process.started) if process else (None, None)
+        tasks.start(tx, run_id, [Start(TaskId("a"), 1, pgid, started)])
 
     await bench.store.write(write)
 

@@ -11,7 +11,7 @@ from engine.dag import Dag
 from engine.decisions import Decided, decide
 from engine.identity import Role
 from engine.mirror import surface_lines
-from engine.model import Checkpoint, CheckpointState, Choice, Policy
+from engine.model import Checkpoint, CheckpointState, Choice, Policy, TaskId
 from engine.policy import Answer
 from engine.store import checkpoints, runs
 from engine.store.writer import Store, Tx
@@ -36,7 +36,8 @@ def _ask(tx: Tx, dag: Dag) -> Checkpoint:
     assert isinstance(run_id, str), run_id
     lease = runs.acquire(tx, run_id, WORKER, TERM)
     assert lease is not None
-    advance.step(tx, lease, dag, surface="slack", max_parallel=1)
+    turn = advance.Turn(revision=0, open=(TaskId("release"),), pause=(TaskId("release"),))
+    advance.take(tx, lease, dag, turn, surface="slack")
     [opened] = checkpoints.listed(tx, limit=2, run_id=run_id)
     return opened
 

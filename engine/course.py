@@ -1,0 +1,110 @@
+"""The course of a run, as its driver knows it by heart: which turn to take next."""
+
+import random
+from datetime import datetime
+
+from engine.advance import Standing, Turn
+from engine.crew import Crew, Done, Stopped
+from engine.dag import Dag
+from engine.frontier import Frontier
+from engine.lifecycle import retry_at
+from engine.model import TaskId, TaskState
+from engine.store.tasks import Finish
+from engine.tasks import Failed, Succeeded
+
+_CALLED_OFF = "ended because its run was called off"
+
+
+class Course:
+    """Where the tasks stand, what is at work, and what follows."""
+
+    wake_at: datetime | None = None  # the earliest retry that is not due yet
+
+    def __init__(self, dag: Dag, crew: Crew, max_parallel: int, standing: Standing) -> None:
+        self._dag = dag
+        self._crew = crew
+        self._max_parallel = max_parallel
+        self._learn(standing)
+
+    async def adopt(self, standing: Standing) -> None:
+        """Learn anew where everything stands: somebody else has changed something."""
+        claimed = await self._crew.adopt(standing.tasks)
+        self._learn(standing)
+        for task_id in claimed:
+            self._frontier.claim(task_id)
+
+    def _learn(self, standing: Standing) -> None:
+        self.revision = standing.revision
+        self._may_start = not (standing.stands_still or standing.called_off)
+        self._frontier = Frontier(self._dag, standing.tasks)
+        if standing.called_off:
+            self._crew.stop(_CALLED_OFF)
+
+    def turn(self, now: datetime, *, may_start: bool) -> Turn:
+        """What to write next: all that has finished, and all that follows from it."""
+        may_start = may_start and self._may_start
+        finished = [self._finish(done, now) for done in self._crew.done]
+        for one in finished:
+            self._frontier.move(one.task_id, one.state, not_before=one.again)
+        room = max(0, self._max_parallel - self._crew.busy) if may_start else 0
+        plan = self._frontier.plan(now, room)
+        self._prepare(plan.start)
+        self.wake_at = plan.wake_at
+        return Turn(
+            revision=self.revision,
+            finished=finished,
+            skip=plan.skip,
+            open=plan.open if may_start else (),
+            start=self._crew.starts() if may_start else (),
+            verdict=plan.verdict,
+            pause=self._frontier.waiting() if plan.pause else (),
+        )
+
+    def took(self, turn: Turn) -> None:
+        """The turn is on record: what it starts may run now."""
+        self._crew.recorded(len(turn.finished))
+        for task_id in turn.open:
+            self._frontier.move(task_id, TaskState.WAITING)
+        for start in turn.start:
+            self._frontier.move(start.task_id, TaskState.RUNNING, attempt=start.attempt)
+            self._crew.go(start.task_id)
+
+    def _prepare(self, tasks: tuple[TaskId, ...]) -> None:
+        places = self._crew.places(len(tasks)) if tasks else 0
+        for task_id in tasks[:places]:
+            self._frontier.claim(task_id)
+            self._crew.prepare(task_id, self._frontier.attempt(task_id) + 1)
+
+    def _finish(self, done: Done, now: datetime) -> Finish:
+        match done.outcome:
+            case Succeeded(output=output, log_tail=tail):
+                return Finish(
+                    task_id=done.task_id,
+                    attempt=done.number,
+                    state=TaskState.SUCCEEDED,
+                    output=output,
+                    log_tail=tail,
+                )
+            case Failed(error=error, log_tail=tail):
+                again = self._again(done, now)
+                return Finish(
+                    task_id=done.task_id,
+                    attempt=done.number,
+                    state=TaskState.FAILED if again is None else TaskState.PENDING,
+                    error=error,
+                    log_tail=tail,
+                    again=again,
+                )
+            case Stopped(why=why, log_tail=tail):
+                return Finish(
+                    task_id=done.task_id,
+                    attempt=done.number,
+                    state=TaskState.CANCELLED,
+                    error=why,
+                    log_tail=tail,
+                )
+
+    def _again(self, done: Done, now: datetime) -> datetime | None:
+        tries = done.number - self._frontier.earlier(done.task_id)
+        jitter = random.random()  # noqa: S311 (parts a herd, hides nothing)
+        return retry_at(self._dag.task(done.task_id), tries, jitter, now)
