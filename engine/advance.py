@@ -58,9 +58,23 @@ class Turned:
     standing: Standing | None = None
 
 
-def definition(tx: Tx, run_id: RunId) -> Dag:
-    """The DAG a run is pinned to."""
-    return runs.definition(tx, _run(tx, run_id).dag_digest)
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """All that a driver has to know of a run before its first turn."""
+
+    dag: Dag
+    params: JsonObject
+    standing: Standing
+    left: Sequence[TaskRecord]  # what an earlier holder left running
+
+
+def brief(tx: Tx, run_id: RunId) -> Brief:
+    """What somebody who takes up a run is told."""
+    run = _run(tx, run_id)
+    known = standing(tx, run_id)
+    running = any(view.state is TaskState.RUNNING for view in known.tasks.values())
+    left = interrupted(tx, run_id) if running else ()
+    return Brief(runs.definition(tx, run.dag_digest), run.params, known, left)
 
 
 def standing(tx: Tx, run_id: RunId) -> Standing:
@@ -137,11 +151,6 @@ def _end_of(run_id: RunId, finish: Finish, at: datetime) -> Happened:
 def outputs_of(tx: Tx, run_id: RunId, task_ids: Collection[TaskId]) -> dict[TaskId, JsonObject]:
     """What these tasks left, where they left anything."""
     return tasks.outputs_of(tx, run_id, task_ids)
-
-
-def params_of(tx: Tx, run_id: RunId) -> JsonObject:
-    """What the run was started with."""
-    return _run(tx, run_id).params
 
 
 def interrupted(tx: Tx, run_id: RunId) -> list[TaskRecord]:

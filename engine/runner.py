@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from engine import advance
-from engine.advance import Standing, Turn, Turned
+from engine.advance import Brief, Standing, Turn, Turned
 from engine.bell import Bell
 from engine.course import Course
 from engine.crew import Crew, Surroundings
@@ -111,18 +111,22 @@ class _Driver:
     async def run(self) -> RunState:
         """Drive to the end, a pause, or a stop."""
         run_id = self._lease.run_id
-        dag = await self._store.read(partial(advance.definition, run_id=run_id))
-        await self._take_over(dag)
+        read = partial(self._store.read, partial(advance.brief, run_id=run_id))
+        brief = await self._insist(read)
+        if brief.left:
+            await self._take_over(brief)
+            brief = await self._insist(read)
         around = Surroundings(
             run_id=run_id,
-            dag=dag,
-            params=await self._store.read(partial(advance.params_of, run_id=run_id)),
+            dag=brief.dag,
+            params=brief.params,
             passed=passed_on(os.environ),
             logs_dir=self._settings.logs_dir,
             scratch_dir=self._settings.scratch_dir,
         )
         self._crew = Crew(self._store, around, self._workplace, self._bell.ring)
-        state = await self._loop(dag, self._crew)
+        course = Course(brief.dag, self._crew, self._settings.max_parallel, brief.standing)
+        state = await self._loop(brief.dag, self._crew, course)
         if state not in {RunState.RUNNING, RunState.PAUSED}:
             folder = self._settings.scratch_dir / run_id
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
@@ -143,15 +147,15 @@ class _Driver:
         await asyncio.gather(*ending, return_exceptions=True)
         await self._bell.close()
 
-    async def _take_over(self, dag: Dag) -> None:
-        left = await self._store.read(partial(advance.interrupted, run_id=self._lease.run_id))
-        if not left:
-            return
+    async def _take_over(self, brief: Brief) -> None:
+        left = brief.left
         gone = await asyncio.gather(*(self._end_orphan(record) for record in left))
         unended = frozenset(
             record.id for record, ended in zip(left, gone, strict=True) if not ended
         )
-        settle = partial(advance.take_over, lease=self._lease, dag=dag, left=left, unended=unended)
+        settle = partial(
+            advance.take_over, lease=self._lease, dag=brief.dag, left=left, unended=unended
+        )
         await self._insist(partial(self._store.write, settle))
 
     async def _end_orphan(self, record: TaskRecord) -> bool:
@@ -159,8 +163,7 @@ class _Driver:
             return True
         return await end_orphan(record.pgid, record.process_started, self._lease.run_id)
 
-    async def _loop(self, dag: Dag, crew: Crew) -> RunState:
-        course = Course(dag, crew, self._settings.max_parallel, await self._standing())
+    async def _loop(self, dag: Dag, crew: Crew, course: Course) -> RunState:
         while True:
             self._reap(crew)
             turn = course.turn(self._store.clock.now(), may_start=not self._stop.is_set())

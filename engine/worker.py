@@ -18,6 +18,7 @@ from engine.workplace import Workplace
 
 _log = logging.getLogger(__name__)
 
+_FREE_DEAD_S = 1.0
 _MANY = 100  # runs looked at in one go
 
 
@@ -79,6 +80,7 @@ class _Worker:
         self._stop = stop
         self._bell = Bell(store.changes(), settings.sweep.total_seconds())
         self._drives: dict[RunId, asyncio.Task[None]] = {}
+        self._freed_at = -_FREE_DEAD_S
         self._workplace = Workplace(settings.max_tasks, Spare())
         self._background = [
             asyncio.create_task(self._await_stop()),
@@ -105,7 +107,7 @@ class _Worker:
         await self._bell.close()
 
     async def _claim(self) -> None:
-        await free_dead(self._store, self._settings.host)
+        await self._free_dead()
         room = self._settings.max_runs - len(self._drives)
         if room <= 0:
             return
@@ -120,6 +122,13 @@ class _Worker:
         for run_id in [run_id for run_id in waiting if run_id not in self._drives][:room]:
             self._drives[run_id] = asyncio.create_task(self._drive(run_id))
             self._drives[run_id].add_done_callback(partial(self._forget, run_id))
+
+    async def _free_dead(self) -> None:
+        """Now and then: looking for processes takes longer than finding a run to drive."""
+        now = self._store.clock.monotonic()
+        if now - self._freed_at >= _FREE_DEAD_S:
+            self._freed_at = now
+            await free_dead(self._store, self._settings.host)
 
     async def _drive(self, run_id: RunId) -> None:
         try:

@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL
 from engine.store.connect import sqlite_path
 
 CHANNEL = "signoff_changes"
-_POLL_S = 0.01  # one `PRAGMA data_version` costs microseconds
+_POLL_S = 0.005  # one `PRAGMA data_version` costs microseconds
 
 
 class Changes(Protocol):
