@@ -27,6 +27,8 @@ from engine import (
 
 _LOOK_AGAIN_S = 1.0  # a change wakes us at once; this is for deadlines and workers that die
 
+_REST = 4.0  # times as long as a look took: a large run is not slowed down by being watched
+
 Report = Callable[[Sight], None]
 
 
@@ -61,9 +63,8 @@ async def follow(
     drive: asyncio.Task[RunState] | None = None
     try:
         while True:
-            seen = await store.read(partial(sight, run_id=run_id))
+            seen, took_s = await _look(store, run_id, report)
             view = seen.view
-            report(seen)
             if view.run.has_ended or (_is_paused(view) and not through_pauses):
                 return view
             if drive is not None and drive.done():
@@ -73,6 +74,7 @@ async def follow(
                 drive = asyncio.create_task(drive_here(store, RunId(run_id), runner))
             if _is_paused(view):
                 await sweep_expiry(store)  # perhaps no bot runs to keep the deadline
+            await asyncio.sleep(took_s * _REST)
             await changes.wait(_LOOK_AGAIN_S)
     finally:
         await _end(drive)
@@ -84,13 +86,22 @@ async def watch(store: Store, run_id: str, report: Report) -> RunView:
     changes = store.changes()
     try:
         while True:
-            seen = await store.read(partial(sight, run_id=run_id))
-            report(seen)
+            seen, took_s = await _look(store, run_id, report)
             if seen.view.run.has_ended:
                 return seen.view
+            await asyncio.sleep(took_s * _REST)
             await changes.wait(_LOOK_AGAIN_S)
     finally:
         await changes.close()
+
+
+async def _look(store: Store, run_id: str, report: Report) -> tuple[Sight, float]:
+    """See the run as it is now, and tell; also how many seconds that took."""
+    loop = asyncio.get_running_loop()
+    since = loop.time()
+    seen = await store.read(partial(sight, run_id=run_id))
+    report(seen)
+    return seen, loop.time() - since
 
 
 def _is_paused(view: RunView) -> bool:

@@ -82,6 +82,8 @@ def read(run: Run, record: TaskRecord, attempt: int, logs_dir: Path) -> Log:
         try:
             text = path.read_bytes().decode("utf-8", "replace")
         except OSError as error:
+            if _printed_nothing(error, record, attempt):
+                return Log(record.id, attempt, path, "", False)
             trouble = _trouble(error, record, attempt, path)
         else:
             is_cut = text.endswith(CUT_MARK)
@@ -91,6 +93,12 @@ def read(run: Run, record: TaskRecord, attempt: int, logs_dir: Path) -> Log:
     if kept:
         return Log(record.id, attempt, path, readable(kept), True, f"{what}; this is its end")
     return Log(record.id, attempt, path, "", False, what, is_lost=True)
+
+
+def _printed_nothing(error: OSError, record: TaskRecord, attempt: int) -> bool:
+    """A log is made with the first word; the record knows whether there was one."""
+    is_last = record.attempt == attempt and record.state is not TaskState.RUNNING
+    return isinstance(error, FileNotFoundError) and is_last and record.log_tail == ""
 
 
 def _trouble_elsewhere(run: Run) -> str:
@@ -103,6 +111,8 @@ def _trouble(error: OSError, record: TaskRecord, attempt: int, path: Path) -> st
     if isinstance(error, FileNotFoundError):
         if record.state is TaskState.RUNNING and record.attempt == attempt:
             return "nothing was printed yet"
+        if record.attempt != attempt:
+            return f"it printed nothing, or its log {path} is gone"
         return f"the log {path} is gone"
     return f"the log {path} cannot be read: {error.strerror}"
 
