@@ -99,7 +99,7 @@ class Bench:
 
     async def submit(self, dag: Dag, params: JsonObject | None = None) -> RunId:
         """Queue a run, asked for by the author."""
-        await self.store.write(_give_roles)
+        await self.store.write(give_roles)
         run_id = await self.store.write(
             partial(submit, dag=dag, caller=AUTHOR, host=HOST, params=params)
         )
@@ -166,7 +166,8 @@ def decision(checkpoint: Checkpoint, choice: Choice, **inputs: object) -> Callab
     return write
 
 
-def _give_roles(tx: Tx) -> None:
+def give_roles(tx: Tx) -> None:
+    """Make the author and Ana Operators."""
     wanted = [
         Wanted(Principal.parse(caller.identity.subject), TENANT, Role.OPERATOR)
         for caller in (AUTHOR, ANA)
