@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         StoreBusy,
         StoreError,
     )
+    from engine.feed import surface_lines
     from engine.heartbeat import Heartbeat
     from engine.identity import (
         Caller,
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
         Surface,
     )
     from engine.liveness import holder_name
-    from engine.mirror import Mirror, surface_lines
+    from engine.mirror import Mirror
     from engine.model import (
         Cause,
         Checkpoint,
@@ -258,7 +259,7 @@ _HOME = {
     "Heartbeat": ("engine.heartbeat", "Heartbeat"),
     "holder_name": ("engine.liveness", "holder_name"),
     "Mirror": ("engine.mirror", "Mirror"),
-    "surface_lines": ("engine.mirror", "surface_lines"),
+    "surface_lines": ("engine.feed", "surface_lines"),
     "AuditSurface": ("engine.surfaces", "AuditSurface"),
     "RunnerSettings": ("engine.runner", "RunnerSettings"),
     "live_worker": ("engine.store.processes", "live_worker"),

@@ -10,10 +10,10 @@ from engine.lifecycle import TaskView, Verdict
 from engine.model import JsonObject, RunId, RunState, TaskId, TaskState
 from engine.opening import open_checkpoint
 from engine.store import checkpoints, journal, outbox, runs, tasks, trail
-from engine.store.journal import Happened, TaskEvent
 from engine.store.runs import Lease
 from engine.store.tasks import Finish, Start, TaskRecord
 from engine.store.writer import Tx
+from engine.task_events import Happened, TaskEvent
 from engine.templates import references, split_reference
 
 _ALL = 100_000  # no run has more checkpoints

@@ -11,21 +11,18 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from io import FileIO
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from engine import chain
-from engine.model import Cause
-from engine.report import content
-from engine.store import checkpoints, people, runs, trail
+from engine.feed import Place, feed
+from engine.store import people, trail
 from engine.store.writer import Store, Tx
-from engine.surfaces import SOURCES, AuditSurface, Line, Told, line
+from engine.surfaces import AuditSurface, Line
 
 log = logging.getLogger(__name__)
 
@@ -34,52 +31,11 @@ _BATCHES = 10  # in one sweep
 _TAIL = 1 << 20  # bytes in which the last whole line is looked for; no line is half as long
 
 
-def surface_lines(
-    tx: Tx,
-    surface: AuditSurface,
-    *,
-    checkpoint_id: str | None = None,
-    run_id: str | None = None,
-    since: datetime | None = None,
-) -> Iterator[Line]:
-    """A surface from the first row of the trail on, as JSON objects."""
-    found = trail.entries(tx, checkpoint_id=checkpoint_id, run_id=run_id, since=since)
-    return _lines(tx, surface, found)
-
-
-def _lines(tx: Tx, surface: AuditSurface, entries: Iterator[trail.Entry]) -> Iterator[Line]:
-    for entry in entries:
-        if entry.link.event in SOURCES[surface]:
-            made = line(surface, _told(tx, entry))
-            if made is not None:
-                yield made
-
-
-def _told(tx: Tx, entry: trail.Entry) -> Told:
-    run = runs.load(tx, entry.run_id) if entry.run_id else None
-    asked = checkpoints.load(tx, entry.checkpoint_id) if entry.checkpoint_id else None
-    answer, name = None, ""
-    if asked is not None and asked.cause is Cause.DECIDED:
-        # Nobody is counted after the end: the last answer is the one that settled it.
-        answer = checkpoints.decisions(tx, asked.id)[-1]
-        name = people.display_names(tx, [answer.person_id]).get(answer.person_id, "")
-    return Told(
-        link=entry.link,
-        facts=content(entry, chain.FACTS),
-        personal=content(entry, chain.PERSONAL),
-        run_id=entry.run_id,
-        dag=None if run is None else run.dag_name,
-        tenant=None if run is None else run.tenant,
-        checkpoint=asked,
-        answer=answer,
-        answered_by=name,
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class _Batch:
     lines: tuple[Line, ...]
-    upto: int  # the last row that was looked at
+    upto: Place  # what was looked at
+    is_last: bool  # nothing was left behind it
 
 
 class Mirror:
@@ -90,7 +46,7 @@ class Mirror:
         self._surface = surface
         self._path = path
         self._key = f"mirror {surface} {socket.gethostname()}:{path}"
-        self._after: int | None = None  # None: ask the file
+        self._after: Place | None = None  # None: ask the file
         self._trouble = ""
 
     async def sweep(self) -> int:
@@ -114,15 +70,15 @@ class Mirror:
                 self._after = await self._position()
             look = partial(_look, surface=self._surface, after=self._after)
             batch = await self._store.read(look)
-            if batch.upto == self._after:
-                break
             if batch.lines:
                 await self._append(batch)
             self._after = batch.upto
             written += len(batch.lines)
+            if batch.is_last:
+                break
         return written
 
-    async def _position(self) -> int:
+    async def _position(self) -> Place:
         mark = await asyncio.to_thread(_last_mark_of, self._path)
         return await self._store.read(partial(_resume_at, mark=mark, key=self._key))
 
@@ -130,7 +86,8 @@ class Mirror:
         self._after = None  # unknown until the lines are known to be there
         await asyncio.to_thread(_append, self._path, batch.lines)
         # Only for a file that is moved away: otherwise its own last line is believed.
-        await self._store.write(partial(people.set_meta, key=self._key, value=str(batch.upto)))
+        told = f"{batch.upto.seq}.{batch.upto.task_event}"
+        await self._store.write(partial(people.set_meta, key=self._key, value=told))
 
     def _note(self, trouble: str) -> None:
         if trouble and trouble != self._trouble:
@@ -144,31 +101,22 @@ class Mirror:
         self._trouble = trouble
 
 
-def _look(tx: Tx, surface: AuditSurface, after: int) -> _Batch:
-    head, _ = trail.head(tx)
-    if head <= after:
-        return _Batch((), after)
-    entries = list(islice(trail.entries(tx, after=after), _BATCH))
-    upto = entries[-1].link.seq if entries else head  # none: rows were cut off behind our back
-    return _Batch(tuple(_lines(tx, surface, iter(entries))), upto)
+def _look(tx: Tx, surface: AuditSurface, after: Place) -> _Batch:
+    steps = list(islice(feed(tx, surface, after), _BATCH))
+    lines = tuple(step.line for step in steps if step.line is not None)
+    upto = steps[-1].upto if steps else after
+    return _Batch(lines, upto, is_last=len(steps) < _BATCH)
 
 
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    """The row of the trail that a line was made from."""
-
-    seq: int
-    hash: str
-
-
-def _resume_at(tx: Tx, mark: _Mark | None, key: str) -> int:
-    """The row behind which a file goes on: its own word, if that is about this trail."""
+def _resume_at(tx: Tx, mark: Place | None, key: str) -> Place:
+    """Where a file goes on: behind its last line, if that is about this trail."""
     if mark is not None and trail.hash_of(tx, mark.seq) == mark.hash:
-        return mark.seq
-    return int(people.get_meta(tx, key) or 0)
+        return mark
+    seq, _, entry = (people.get_meta(tx, key) or "0").partition(".")
+    return Place(int(seq), trail.hash_of(tx, int(seq)) or "", int(entry or 0))
 
 
-def _last_mark_of(path: Path) -> _Mark | None:
+def _last_mark_of(path: Path) -> Place | None:
     try:
         with path.open("rb") as file:
             return _last_mark(file)
@@ -176,7 +124,7 @@ def _last_mark_of(path: Path) -> _Mark | None:
         return None
 
 
-def _last_mark(file: BinaryIO | FileIO) -> _Mark | None:
+def _last_mark(file: BinaryIO | FileIO) -> Place | None:
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - _TAIL))
     for text in reversed(file.read().split(b"\n")):
@@ -186,12 +134,13 @@ def _last_mark(file: BinaryIO | FileIO) -> _Mark | None:
     return None
 
 
-def _mark(text: bytes) -> _Mark | None:
+def _mark(text: bytes) -> Place | None:
     """Where a line came from. None for one cut off in its middle, or not ours."""
     try:
         match json.loads(text):
-            case {"seq": int(seq), "hash": str(found)}:
-                return _Mark(seq, found)
+            case {"seq": int(seq), "hash": str(found), **more}:
+                entry = more.get("task_event", 0)
+                return Place(seq, found, entry if isinstance(entry, int) else 0)
     except ValueError:
         pass
     return None
@@ -202,13 +151,17 @@ def _append(path: Path, lines: Sequence[Line]) -> None:
     with open(path, "ab+", buffering=0, opener=_private) as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # an append that was given up may still be at work
         last = _last_mark(file)
-        known = [number for number, new in enumerate(lines, 1) if last and new["hash"] == last.hash]
+        known = [number for number, new in enumerate(lines, 1) if last == _place_of(new)]
         fresh = lines[known[0] if known else 0 :]
         text = "".join(json.dumps(new, ensure_ascii=False) + "\n" for new in fresh)
         left = memoryview(_end_of_torn_line(file) + text.encode())
         while left:
             left = left[file.write(left) or 0 :]
         os.fsync(file.fileno())
+
+
+def _place_of(line: Line) -> Place:
+    return Place(line["seq"], line["hash"], line.get("task_event", 0))
 
 
 def _end_of_torn_line(file: FileIO) -> bytes:

@@ -12,6 +12,7 @@ from typing import Any, assert_never
 
 from engine.chain import Link
 from engine.model import Cause, Checkpoint, CheckpointState, Decision, JsonObject
+from engine.task_events import Happened, TaskEvent
 
 Line = dict[str, Any]
 
@@ -34,6 +35,9 @@ SOURCES: Mapping[AuditSurface, frozenset[str]] = {
         {"run_started", "checkpoint_opened", "checkpoint_ended", "run_resumed", "run_ended"}
     ),
 }
+
+# The surfaces that also tell what the journal of tasks holds.
+JOURNALLED = frozenset({AuditSurface.EVENTS})
 
 _ENDS = frozenset(state.value for state in CheckpointState) - {CheckpointState.PENDING.value}
 
@@ -76,8 +80,32 @@ def line(surface: AuditSurface, told: Told) -> Line | None:
         "task_id": None if asked is None else asked.task_id,
     }
     known = {key: value for key, value in (about | more).items() if value is not None}
-    head = {"seq": told.link.seq, "timestamp": told.link.at, "event": event}
-    return head | known | {"hash": told.link.hash}
+    return {"timestamp": told.link.at, "event": event} | known
+
+
+_TASK_WORDS = {
+    TaskEvent.STARTED: "task_start",
+    TaskEvent.SUCCEEDED: "task_ok",
+    TaskEvent.RETRIED: "task_retry",
+    TaskEvent.FAILED: "task_fail",
+    TaskEvent.INTERRUPTED: "task_interrupted",
+    TaskEvent.CANCELLED: "task_cancelled",
+}
+
+
+def task_line(happened: Happened, dag: str | None, tenant: str | None) -> Line:
+    """What the *events* surface says of an entry of the journal."""
+    about = {
+        "run_id": happened.run_id,
+        "dag": dag,
+        "tenant": tenant,
+        "task_id": happened.task_id,
+        "attempt": happened.attempt,
+        "error": happened.error,
+    }
+    known = {key: value for key, value in about.items() if value is not None}
+    event = _TASK_WORDS[happened.event]
+    return {"timestamp": happened.at.isoformat(), "event": event} | known
 
 
 Said = tuple[str, Line] | None

@@ -4,44 +4,19 @@ Apart from the audit trail, which is about people and what they answered: it wou
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 import sqlalchemy as sa
 
 from engine.model import RunId, TaskId
 from engine.store.writer import Tx
 from engine.tables import TaskEventRow, table_of
+from engine.task_events import Happened, TaskEvent
 
 _event = table_of(TaskEventRow)
 
 _ADD = _event.insert()
 _PAGE = 500
-
-
-class TaskEvent(StrEnum):
-    """What can happen to a task that runs."""
-
-    STARTED = "started"
-    SUCCEEDED = "succeeded"
-    RETRIED = "retried"  # this attempt failed; another one follows
-    FAILED = "failed"
-    INTERRUPTED = "interrupted"  # its worker died; whether it runs again, the next event says
-    CANCELLED = "cancelled"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Happened:
-    """One entry. Times are aware and in UTC."""
-
-    run_id: RunId
-    task_id: TaskId
-    attempt: int  # 1-based
-    event: TaskEvent
-    at: datetime
-    error: str | None = None
-    id: int = 0  # its place in the journal, once it is there
 
 
 def add(tx: Tx, happened: Sequence[Happened]) -> None:
@@ -69,9 +44,13 @@ def of_run(tx: Tx, run_id: str) -> list[Happened]:
     return [_value(row) for row in tx.run(query)]
 
 
-def entries(tx: Tx, *, after: int = 0, run_id: str | None = None) -> Iterator[Happened]:
+def entries(
+    tx: Tx, *, after: int = 0, run_id: str | None = None, since: datetime | None = None
+) -> Iterator[Happened]:
     """The journal behind an entry, in order, read in pages so that memory stays flat."""
-    wanted = () if run_id is None else (_event.c.run_id == run_id,)
+    wanted = [] if run_id is None else [_event.c.run_id == run_id]
+    if since is not None:
+        wanted.append(_event.c.at >= since)
     while True:
         query = sa.select(_event).where(_event.c.id > after, *wanted).order_by(_event.c.id)
         page = [_value(row) for row in tx.run(query.limit(_PAGE))]

@@ -86,6 +86,8 @@ class TestLines:
             STATE: ["run_started", "resume_token", "run_finished"],
             EVENTS: [
                 "dag_start",
+                "task_start",
+                "task_ok",
                 "checkpoint_pending",
                 "checkpoint_approved",
                 "dag_resumed",
@@ -323,3 +325,52 @@ async def test_a_new_file_is_private(told: Store, path: Path) -> None:
     await asked(told)
     await Mirror(told, CHECKPOINTS, path).sweep()
     assert path.stat().st_mode & 0o777 == 0o640
+
+
+class TestTasks:
+    async def test_every_attempt_is_told_once_in_its_place(
+        self, tmp_path: Path, path: Path
+    ) -> None:
+        """Attempts stand between what led to them and what followed, also after a restart."""
+        bench = Bench(tmp_path)
+        flaky = "test $SIGNOFF_ATTEMPT = 2"
+        run_id, _ = await bench.run(
+            task("flaky", flaky, retries=1, retry_delay=timedelta(0)), gate("ok", "flaky")
+        )
+        await Mirror(bench.store, EVENTS, path).sweep()
+        await bench.decide(run_id, Choice.APPROVE)
+        await bench.drive(run_id)
+        await Mirror(bench.store, EVENTS, path).sweep()
+        await Mirror(bench.store, EVENTS, path).sweep()
+        assert names(read(path)) == [
+            "dag_start",
+            "task_start",
+            "task_retry",
+            "task_start",
+            "task_ok",
+            "checkpoint_pending",
+            "checkpoint_approved",
+            "dag_resumed",
+            "dag_done",
+        ]
+        retried = read(path)[2]
+        assert (retried["task_id"], retried["attempt"]) == ("flaky", 1)
+        assert retried["error"] == "ended with exit status 1"
+        assert read(path) == await lines_of(bench.store, EVENTS)
+        bench.store.close()
+
+    async def test_an_append_that_was_cut_off_among_tasks_is_continued(
+        self, tmp_path: Path, path: Path
+    ) -> None:
+        """Lines of tasks share the row before them, and are told apart all the same."""
+        bench = Bench(tmp_path)
+        await bench.run(*(task(f"t{number}", "true") for number in range(5)))
+        await Mirror(bench.store, EVENTS, path).sweep()
+        whole = path.read_text()
+        lines = whole.splitlines(keepends=True)
+        assert len({json.loads(each)["hash"] for each in lines}) < len(lines)
+        for kept in range(1, len(lines)):
+            path.write_text("".join(lines[:kept]))
+            await Mirror(bench.store, EVENTS, path).sweep()
+            assert path.read_text() == whole
+        bench.store.close()

@@ -30,9 +30,13 @@ async def test_the_files_follow_what_happens_in_slack(tmp_path: Path) -> None:
         AuditSurface.STATE: ["run_started", "resume_token", "run_finished"],
         AuditSurface.EVENTS: [
             "dag_start",
+            "task_start",
+            "task_ok",
             "checkpoint_pending",
             "checkpoint_approved",
             "dag_resumed",
+            "task_start",
+            "task_ok",
             "dag_done",
         ],
     }
@@ -46,7 +50,8 @@ async def test_the_files_follow_what_happens_in_slack(tmp_path: Path) -> None:
         async with bot(world):
             await world.ended(await world.start(PLAIN))
             await filled(mirrors[AuditSurface.CHECKPOINTS], expected[AuditSurface.CHECKPOINTS])
-            done = [*expected[AuditSurface.EVENTS], "dag_start", "dag_done"]
+            more = ["dag_start", "task_start", "task_ok", "dag_done"]
+            done = [*expected[AuditSurface.EVENTS], *more]
             await filled(mirrors[AuditSurface.EVENTS], done)
 
 

@@ -9,8 +9,8 @@ from engine import advance
 from engine.attempts import Missing
 from engine.dag import Dag
 from engine.decisions import Decided, decide
+from engine.feed import surface_lines
 from engine.identity import Role
-from engine.mirror import surface_lines
 from engine.model import Checkpoint, CheckpointState, Choice, Policy, TaskId
 from engine.policy import Answer
 from engine.store import checkpoints, runs

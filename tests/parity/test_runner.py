@@ -42,7 +42,7 @@ async def test_dag_pauses_at_checkpoint(bench: Bench) -> None:
     }
     [checkpoint] = await bench.pending(run_id)
     assert (checkpoint.run_id, checkpoint.task_id) == (run_id, "approve")
-    assert await events(bench) == ["dag_start", "checkpoint_pending"]
+    assert await events(bench) == ["dag_start", "task_start", "task_ok", "checkpoint_pending"]
     assert worked(bench) == ["built"]
 
 
@@ -58,9 +58,13 @@ async def test_resume_after_approval(bench: Bench) -> None:
     lines = await lines_of(bench.store, AuditSurface.EVENTS)
     assert [line["event"] for line in lines] == [
         "dag_start",
+        "task_start",
+        "task_ok",
         "checkpoint_pending",
         "checkpoint_approved",
         "dag_resumed",
+        "task_start",
+        "task_ok",
         "dag_done",
     ]
     assert {line["run_id"] for line in lines} == {run_id}
@@ -119,7 +123,7 @@ async def test_dag_without_checkpoint_completes_normally(bench: Bench) -> None:
     run_id, state = await bench.run(task("build", BUILD), task("ship", HAND_OVER, "build"))
     assert state is RunState.SUCCEEDED
     assert await bench.pending(run_id) == []
-    assert await events(bench) == ["dag_start", "dag_done"]
+    assert await events(bench) == ["dag_start", *["task_start", "task_ok"] * 2, "dag_done"]
     assert worked(bench) == ["built", "shipped"]
 
 
