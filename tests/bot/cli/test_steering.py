@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from bot.cli.session import this_host
+from engine.liveness import this_process
 from engine.model import RunId, TaskState
-from engine.store import runs, tasks
+from engine.store import processes, runs, tasks
 from engine.store.writer import Store, Tx
 from tests.bot.cli.terminal import OTHER, Terminal, me
 
@@ -81,15 +83,33 @@ def test_a_run_whose_worker_died_is_driven_to_its_end_by_the_command(terminal: T
     assert state_of(terminal, run) == "cancelled"
 
 
-def _interrupt(terminal: Terminal, run: str) -> None:
-    """Leave the run as a worker does that dies while its first task runs."""
+def test_with_a_worker_the_command_waits_and_says_how_far_it_came(terminal: Terminal) -> None:
+    """A worker that takes long is not waited for without end: code 1, and what to watch."""
+    file = terminal.write("mendable.yml", MENDABLE)
+    run = terminal.run("run", str(file), "--detach").stdout.strip()
+    _interrupt(terminal, run, worker_lives=True)
+    terminal.patch.setattr("bot.cli.steering._PATIENCE_S", 0.3)
+    result = terminal.run("runs", "cancel", run)
+    assert result.exit_code == 1
+    assert f"{run} is called off, and has not ended within" in result.stderr
+    assert f"`signoff runs watch {run}`" in result.stderr
+    assert terminal.json("runs", "show", run)["state"] == "running"
+    again = terminal.run("runs", "cancel", run)
+    assert "it was called off already" in again.stderr
 
-    def die(tx: Tx) -> None:
-        runs.acquire(tx, RunId(run), "gone", timedelta(0))
+
+def _interrupt(terminal: Terminal, run: str, *, worker_lives: bool = False) -> None:
+    """Leave the run as a worker does that dies, or takes long, while its first task runs."""
+
+    def leave(tx: Tx) -> None:
+        runs.acquire(tx, RunId(run), "worker", timedelta(hours=worker_lives))
         tasks.set_state(tx, run, "first", TaskState.PENDING, TaskState.RUNNING, attempt=1)
+        if worker_lives:
+            me_too = this_process()
+            processes.register(tx, "worker", processes.WORKER, this_host(), *me_too)
 
     store = Store.open(f"sqlite:///{terminal.folder / 'signoff.db'}")
-    asyncio.run(store.write(die))
+    asyncio.run(store.write(leave))
     store.close()
 
 
