@@ -74,8 +74,12 @@ def run_result(view: CheckpointView) -> Message:
     bits: list[Part] = [f"run {one_line(view.run.id)}"]
     if view.run.ended_at is not None:
         bits.insert(0, Moment(view.run.ended_at))
+    said = outcome
+    if view.called_off is not None:
+        bits.append(wording.calling_off(view.called_off))
+        said = f"{outcome}. {wording.calling_off(view.called_off)}"
     blocks = (section(outcome), context(tuple(bits)))
-    return Message(escaped(outcome, _MOST_TEXT), blocks)
+    return Message(escaped(said, _MOST_TEXT), blocks)
 
 
 def _waiting(view: CheckpointView) -> Message:
@@ -97,7 +101,7 @@ def _settled(view: CheckpointView) -> Message:
     blocks = (
         header(wording.header(view)),
         context((*ending, after) if after else ending),
-        *reason_blocks(wording.deciders(view)),
+        *why_blocks(view),
         prompt_block(checkpoint),
         *fact_blocks(checkpoint.facts),
         context((*_about(view), _digest(checkpoint))),
@@ -183,19 +187,29 @@ def fact_blocks(facts: tuple[Fact, ...]) -> tuple[Block, ...]:
     return ({"type": "rich_text", "elements": lines},) if lines else ()
 
 
-def reason_blocks(voices: Sequence[Voice]) -> tuple[Block, ...]:
-    """What people gave as their reasons, quoted; none where none was given."""
+def why_blocks(view: CheckpointView) -> tuple[Block, ...]:
+    """Why it ended, in the words of those who ended it; none where they gave none."""
+    if view.checkpoint.state is CheckpointState.CANCELLED:
+        reason = "" if view.called_off is None else view.called_off.reason.strip()
+        return _quoted([[run_of(reason, _MOST_REASON)]] if reason else [])
+    return _reasons(wording.deciders(view))
+
+
+def _reasons(voices: Sequence[Voice]) -> tuple[Block, ...]:
     spoken = [voice for voice in voices if voice.reason.strip()][:_MOST_REASONS]
-    quotes = [
-        {
-            "type": "rich_text_quote",
-            "elements": [
+    return _quoted(
+        [
+            [
                 *([run_of(f"{wording.name_of(voice.person)}: ", _MOST_LABEL)] * (len(voices) > 1)),
                 run_of(voice.reason.strip(), _MOST_REASON),
-            ],
-        }
-        for voice in spoken
-    ]
+            ]
+            for voice in spoken
+        ]
+    )
+
+
+def _quoted(said: Sequence[list[Block]]) -> tuple[Block, ...]:
+    quotes = [{"type": "rich_text_quote", "elements": runs} for runs in said]
     return ({"type": "rich_text", "elements": quotes},) if quotes else ()
 
 

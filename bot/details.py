@@ -16,6 +16,7 @@ from bot.literal import (
     run_of,
     visible,
 )
+from bot.notices import standing_still
 from bot.times import duration
 from bot.wording import MASK, Line, Moment
 from engine import CheckpointView, Choice, Fact, Policy, Voice
@@ -44,8 +45,18 @@ def details_blocks(view: CheckpointView, *, show_secrets: bool) -> list[Block]:
         blocks.paragraph([("Policy",), *policy_lines(view.checkpoint.policy)], _MOST_APPROVERS),
         *_params(view),
         preformatted(_ids(view)),
-        blocks.section(wording.run_outcome(view.run)),
+        *_run(view),
     ]
+
+
+def _run(view: CheckpointView) -> list[Block]:
+    """How the run stands, who called it off, and whether everything stands still."""
+    shown = [blocks.section(wording.run_outcome(view.run))]
+    if view.called_off is not None:
+        shown.append(blocks.section(wording.calling_off(view.called_off)))
+    if view.standstill is not None and not view.run.has_ended:
+        shown.append(blocks.context(standing_still(view.standstill)))
+    return shown
 
 
 def policy_lines(policy: Policy) -> list[Line]:

@@ -33,11 +33,14 @@ def pending_list(page: Page, state: ListState) -> Message:
     title = _title(state, page)
     rows = page.items[:_MOST_ROWS]
     blocks: list[Block] = [section(title), _as_of(page.as_of)]
+    if page.standstill is not None:
+        blocks.append(context(notices.standing_still(page.standstill)))
     for checkpoint in rows:
         blocks += _row(checkpoint, page.as_of)
     blocks.append(_turns(page, state))
     subjects = "; ".join(wording.subject(checkpoint) for checkpoint in rows)
-    said = f"{title} As of {utc(page.as_of)}. {subjects}".strip()
+    held = "" if page.standstill is None else f"{notices.stands_still(page.standstill)}. "
+    said = f"{title} As of {utc(page.as_of)}. {held}{subjects}".strip()
     return Message(escaped(said, _MOST_TEXT), tuple(blocks))
 
 

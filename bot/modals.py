@@ -11,14 +11,14 @@ from bot.cards import (
     buttons,
     fact_blocks,
     prompt_block,
-    reason_blocks,
     request_lines,
     target_of,
+    why_blocks,
 )
 from bot.details import details_blocks
 from bot.forms import form_blocks, input_block_id, reason_block_id
 from bot.literal import Block, cut, one_line, plain
-from bot.notices import counted
+from bot.notices import counted, standing_still
 from bot.refusals import reason_refused
 from bot.tokens import APPROVE_IN_MODAL, DECISION_FORM, READ_ONLY, REJECT_IN_MODAL, FormState
 from bot.wording import Explanation
@@ -89,7 +89,7 @@ def settled_view(view: CheckpointView) -> View:
     blocks = [
         section(wording.header(view)),
         context((*wording.count(view), *wording.ending(view))),
-        *reason_blocks(wording.deciders(view)),
+        *why_blocks(view),
         *([section(after)] if after else []),
         prompt_block(view.checkpoint),
     ]
@@ -99,6 +99,8 @@ def settled_view(view: CheckpointView) -> View:
 def counted_view(view: CheckpointView, choice: Choice) -> View:
     """The answer was recorded, and more people are needed."""
     blocks = [*explanation(counted(view, choice)), context(wording.ending(view))]
+    if view.standstill is not None:
+        blocks.append(context(standing_still(view.standstill)))
     return modal("Recorded", blocks)
 
 

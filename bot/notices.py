@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 
 from bot.literal import cut, one_line
+from bot.times import utc
 from bot.typed import NotUnderstood
-from bot.wording import Explanation, Line, subject, tally
-from engine import Caller, CheckpointView, Choice, Entitlement, Standing
+from bot.wording import Explanation, Line, Moment, subject, tally
+from engine import Caller, CheckpointView, Choice, Entitlement, Standing, Standstill
 
 COMMAND = "/checkpoints"
 _MOST_QUOTED = 80
+_MOST_REASON = 200
 _MOST_TENANTS = 30
 
 
@@ -83,6 +85,27 @@ def counted(view: CheckpointView, choice: Choice) -> Explanation:
         ((f"{subject(view.checkpoint)} waits for more people.",),),
         "You may change your mind until it ends: your latest answer counts.",
     )
+
+
+def standing_still(held: Standstill) -> Line:
+    """Why nothing goes on, in parts that stand side by side."""
+    began = Moment(held.since, before="Signoff stands still since ")
+    return (began, _stopped_by(held), "Nothing starts before signoff unpause")
+
+
+def stands_still(held: Standstill) -> str:
+    """The same in two sentences, for a terminal."""
+    return f"Signoff stands still {since(held)}. Nothing starts before `signoff unpause`"
+
+
+def since(held: Standstill) -> str:
+    """`since 2026-01-31 14:02 UTC by Ana: the site is down`."""
+    return f"since {utc(held.since)} {_stopped_by(held)}"
+
+
+def _stopped_by(held: Standstill) -> str:
+    why = f": {cut(one_line(held.reason), _MOST_REASON)}" if held.reason.strip() else ""
+    return f"by {cut(one_line(held.name), _MOST_QUOTED) or '(name erased)'}{why}"
 
 
 def help_lines(command: str = COMMAND) -> tuple[Line, ...]:

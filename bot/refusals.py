@@ -1,5 +1,6 @@
 """Why somebody's answer was refused: what is needed, what they hold, what to do next."""
 
+from datetime import datetime
 from typing import assert_never
 
 from bot.literal import cut, one_line
@@ -9,6 +10,7 @@ from bot.wording import (
     Line,
     Moment,
     deciders,
+    name_of,
     names_of,
     short_digest,
     tally,
@@ -50,7 +52,7 @@ def refusal(refused: Refused, view: CheckpointView) -> Explanation:
 def role_refusal(refused: Refused, tenant: str) -> Explanation:
     """A refusal that concerns no checkpoint: the role alone was missing."""
     finding = next(finding for finding in refused.reasons if finding.rule is Rule.ROLE)
-    return _role(finding, tenant)
+    return role_refused(finding, tenant)
 
 
 def _explained(  # noqa: C901, PLR0911, PLR0912 - one arm per rule, so that a new rule fails the type check
@@ -67,9 +69,9 @@ def _explained(  # noqa: C901, PLR0911, PLR0912 - one arm per rule, so that a ne
         case Rule.DIGEST:
             return _changed(finding, checkpoint)
         case Rule.STANDING:
-            return _standing(finding, checkpoint.tenant)
+            return standing_refused(finding, checkpoint.tenant)
         case Rule.ROLE:
-            return _role(finding, checkpoint.tenant)
+            return role_refused(finding, checkpoint.tenant)
         case Rule.APPROVERS:
             return _approvers(finding)
         case Rule.SELF_APPROVAL:
@@ -82,6 +84,8 @@ def _explained(  # noqa: C901, PLR0911, PLR0912 - one arm per rule, so that a ne
             return _inputs(finding, refused)
         case Rule.QUORUM:
             return _quorum(finding)
+        case Rule.CANCELLABLE | Rule.RETRYABLE | Rule.STANDSTILL:
+            return steering_refused("That cannot be done now", finding)
         case _:
             assert_never(finding.rule)
 
@@ -103,10 +107,16 @@ def _ended(view: CheckpointView) -> Explanation:
             line = (Moment(at, "It expired on ", "; "), f"{_so_far(view)}.")
             return _too_late("Expired", line, view)
         case CheckpointState.CANCELLED:
-            line = (Moment(at, "Its run ended on ", ", so nothing is asked any more."),)
-            return _too_late("Cancelled", line, view)
+            return _too_late("Cancelled", _withdrawn(view, at), view)
         case _:
             assert_never(checkpoint.state)
+
+
+def _withdrawn(view: CheckpointView, at: datetime) -> Line:
+    after = ", so nothing is asked any more."
+    if view.called_off is None:
+        return (Moment(at, "Its run ended on ", after),)
+    return (f"{name_of(view.called_off.by)} called its run off on ", Moment(at, after=after))
 
 
 def _already(word: str, view: CheckpointView) -> Explanation:
@@ -143,6 +153,12 @@ def _not_askable(finding: Finding) -> Explanation:
     )
 
 
+def steering_refused(headline: str, finding: Finding, next_step: str = "") -> Explanation:
+    """Runs do not stand as they would have to."""
+    line: Line = (f"Needs to be {one_line(finding.needed)}; {one_line(finding.found)}.",)
+    return Explanation(headline, (line,), next_step)
+
+
 def _changed(finding: Finding, checkpoint: Checkpoint) -> Explanation:
     seen = one_line(short_digest(finding.found)) or "none"
     now = short_digest(checkpoint.request_digest)
@@ -153,7 +169,8 @@ def _changed(finding: Finding, checkpoint: Checkpoint) -> Explanation:
     )
 
 
-def _standing(finding: Finding, tenant: str) -> Explanation:
+def standing_refused(finding: Finding, tenant: str) -> Explanation:
+    """This kind of account may not, whatever role it holds."""
     by_id = f"Ask an Admin of {one_line(tenant)} for a role of your own: {_grant(tenant)}."
     match Standing(finding.found) if finding.found in set(Standing) else None:
         case Standing.GUEST:
@@ -173,7 +190,8 @@ def _standing(finding: Finding, tenant: str) -> Explanation:
     return Explanation("Your account may not decide this", ((who,),), by_id)
 
 
-def _role(finding: Finding, tenant: str) -> Explanation:
+def role_refused(finding: Finding, tenant: str) -> Explanation:
+    """The role is missing, or too low."""
     needed, found = one_line(finding.needed), one_line(finding.found)
     return Explanation(
         "Your role does not allow this",

@@ -13,6 +13,7 @@ from typing import assert_never
 from bot.literal import cut, one_line
 from bot.times import duration, utc
 from engine import (
+    CalledOff,
     Cause,
     Checkpoint,
     CheckpointState,
@@ -31,6 +32,7 @@ MASK = "••••"
 
 _MOST_NAME = 80
 _MOST_NAMES = 8
+_MOST_REASON = 200
 _SHORT_DIGEST = 8
 
 
@@ -184,7 +186,7 @@ def ending(view: CheckpointView) -> Line:
         case CheckpointState.EXPIRED:
             return (Moment(at, before="Expired "), _undecided(view))
         case CheckpointState.CANCELLED:
-            return (Moment(at, before="Its run ended "), _undecided(view))
+            return (*_withdrawn(view.called_off, at), _undecided(view))
         case _:
             assert_never(checkpoint.state)
 
@@ -196,6 +198,12 @@ def _decided(view: CheckpointView, choice: Choice, at: datetime) -> Line:
     return (names_of(deciders(view)) or "(unknown)", Moment(at), f"after {took}", *counted)
 
 
+def _withdrawn(called_off: CalledOff | None, at: datetime) -> Line:
+    if called_off is None:
+        return (Moment(at, before="Its run ended "),)
+    return (Moment(at, before="Its run was called off "), f"by {name_of(called_off.by)}")
+
+
 def _undecided(view: CheckpointView) -> str:
     voices = view.voices
     if not voices:
@@ -204,6 +212,12 @@ def _undecided(view: CheckpointView) -> str:
     rejections = len(voices_for(view, Choice.REJECT))
     against = f", {rejections} against" if rejections else ""
     return f"not decided: {approvals} approvals{against}"
+
+
+def calling_off(called_off: CalledOff) -> str:
+    """`Called off by Ana: wrong branch`."""
+    why = f": {cut(one_line(called_off.reason), _MOST_REASON)}" if called_off.reason.strip() else ""
+    return f"Called off by {name_of(called_off.by)}{why}"
 
 
 def side_by_side(line: Line) -> str:
@@ -250,6 +264,8 @@ def run_outcome(run: Run) -> str:
             return f"❌ Run of {name} failed: {_run_cause(run)}"
         case RunState.CANCELLED:
             return f"🚫 Run of {name} was cancelled"
+        case RunState.RUNNING if run.called_off_at is not None:
+            return f"🚫 Run of {name} was called off; what runs of it is being ended"
         case RunState.QUEUED | RunState.RUNNING | RunState.PAUSED:
             return f"⏳ Run of {name} is {run.state.value}"
         case _:
@@ -265,6 +281,8 @@ def _run_cause(run: Run) -> str:
             return f"{task} was rejected"
         case RunCause.EXPIRED:
             return f"{task} expired, nobody decided"
+        case RunCause.TIMED_OUT:
+            return "it ran out of time"
         case None:
             return "no cause was recorded"
         case _:

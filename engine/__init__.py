@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     )
     from engine.ports import Delivered, Impossible, Outcome, RetryLater
     from engine.queries import (
+        CalledOff,
         CheckpointView,
         Page,
         PendingSummary,
@@ -110,6 +111,13 @@ if TYPE_CHECKING:
     from engine.report import export as export_trail
     from engine.report import verify as verify_trail
     from engine.runner import RunnerSettings
+    from engine.standstill import Standstill
+    from engine.standstill import begin as begin_standstill
+    from engine.standstill import current as current_standstill
+    from engine.standstill import end as end_standstill
+    from engine.steering import NoRun
+    from engine.steering import cancel as cancel_run
+    from engine.steering import retry as retry_run
     from engine.store.checkpoints import Cursor
     from engine.store.locks import FileLock
     from engine.store.outbox import Delivery, DeliveryKind, DeliveryState, drop_claims
@@ -134,6 +142,14 @@ if TYPE_CHECKING:
     from engine.worker import drive_here, free_dead, work
 
 _HOME = {
+    "current_standstill": ("engine.standstill", "current"),
+    "end_standstill": ("engine.standstill", "end"),
+    "begin_standstill": ("engine.standstill", "begin"),
+    "Standstill": ("engine.standstill", "Standstill"),
+    "retry_run": ("engine.steering", "retry"),
+    "cancel_run": ("engine.steering", "cancel"),
+    "NoRun": ("engine.steering", "NoRun"),
+    "CalledOff": ("engine.queries", "CalledOff"),
     "repost": ("engine.outbox", "repost"),
     "hurry_deliveries": ("engine.store.outbox", "hurry"),
     "move_postings": ("engine.store.postings", "move"),
@@ -289,6 +305,7 @@ __all__ = [
     "AskedAgain",
     "AuditSurface",
     "Broken",
+    "CalledOff",
     "Caller",
     "Cause",
     "Checkpoint",
@@ -326,6 +343,7 @@ __all__ = [
     "LocalMode",
     "Mirror",
     "Missing",
+    "NoRun",
     "OnExpire",
     "Outbox",
     "Outcome",
@@ -356,6 +374,7 @@ __all__ = [
     "Show",
     "SignoffError",
     "Standing",
+    "Standstill",
     "Store",
     "StoreBusy",
     "StoreError",
@@ -373,9 +392,12 @@ __all__ = [
     "adopt",
     "approver_groups",
     "ask_again",
+    "begin_standstill",
+    "cancel_run",
     "check_dag",
     "checkpoint",
     "checkpoint_view",
+    "current_standstill",
     "dag_digest",
     "dag_to_json",
     "database_file",
@@ -385,6 +407,7 @@ __all__ = [
     "drive_here",
     "drop_claims",
     "earlier_voters",
+    "end_standstill",
     "expire_now",
     "export_trail",
     "free_dead",
@@ -412,6 +435,7 @@ __all__ = [
     "record_posted",
     "record_shown",
     "repost",
+    "retry_run",
     "revoke",
     "roles",
     "run_view",

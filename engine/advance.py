@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.dag import Dag, Gate, OnInterrupt
-from engine.events import RunEnded, RunPaused, RunTakenOver
+from engine.ending import note_run_end
+from engine.events import RunPaused, RunTakenOver
 from engine.lifecycle import TaskView, Verdict
 from engine.model import JsonObject, RunId, RunState, TaskId, TaskState
 from engine.opening import open_checkpoint
-from engine.store import checkpoints, journal, outbox, runs, tasks, trail
+from engine.store import journal, runs, standstill, tasks, trail
 from engine.store.runs import Lease
 from engine.store.tasks import Finish, Start, TaskRecord
 from engine.store.writer import Tx
 from engine.task_events import Happened, TaskEvent
 from engine.templates import references, split_reference
 
-_ALL = 100_000  # no run has more checkpoints
 _INTERRUPTED = "interrupted: the worker died while it ran"
 _UNENDABLE = "interrupted: the worker died while it ran, and its process could not be ended"
 
@@ -84,7 +84,7 @@ def standing(tx: Tx, run_id: RunId) -> Standing:
         tasks=tasks.views(tx, run_id),
         revision=run.revision,
         called_off=run.called_off_at is not None,
-        stands_still=False,
+        stands_still=standstill.read(tx) is not None,
     )
 
 
@@ -168,8 +168,10 @@ def take_over(
     `unended` names those whose process is still there: they never run beside themselves.
     """
     runs.held(tx, lease)
+    called_off = _run(tx, lease.run_id).called_off_at is not None
     for record in left:
-        again = dag.task(record.id).on_interrupt is OnInterrupt.RETRY and record.id not in unended
+        may = dag.task(record.id).on_interrupt is OnInterrupt.RETRY and record.id not in unended
+        again = may and not called_off
         tasks.set_state(
             tx,
             lease.run_id,
@@ -232,16 +234,5 @@ def _pause(tx: Tx, lease: Lease, waiting: Sequence[TaskId]) -> RunState:
 
 def _end(tx: Tx, lease: Lease, verdict: Verdict) -> RunState:
     runs.end(tx, lease, verdict.state, verdict.cause, verdict.because)
-    trail.append(
-        tx,
-        RunEnded(
-            run_id=lease.run_id,
-            state=verdict.state,
-            cause=verdict.cause,
-            because=verdict.because,
-        ),
-    )
-    for checkpoint in checkpoints.listed(tx, limit=_ALL, run_id=lease.run_id):
-        key = f"run_ended:{checkpoint.id}"
-        outbox.ask(tx, outbox.DeliveryKind.RUN_ENDED, checkpoint.id, key)
+    note_run_end(tx, lease.run_id, verdict)
     return verdict.state

@@ -31,7 +31,8 @@ def ask_again(
 
     The ended checkpoint stays as it is on record. What was skipped behind it waits
     again; nothing that has run runs again, so it is refused once a task behind the
-    checkpoint has run (its reject path, say).
+    checkpoint has run (its reject path, say). Where another branch has failed, the run
+    asks all the same, and stays failed in the end unless that is tried again too.
     """
     checkpoint = checkpoints.load(tx, checkpoint_id)
     if checkpoint is None:
@@ -67,6 +68,8 @@ def _obstacle(tx: Tx, checkpoint: Checkpoint) -> str | None:
     if checkpoint.state not in _ASKABLE:
         return f"it is {checkpoint.state}"
     run = _run(tx, checkpoint)
+    if (found := _obstacle_of(run)) is not None:
+        return found
     records = tasks.records(tx, run.id)
     newest = checkpoints.newest(tx, run.id, checkpoint.task_id)
     if newest != checkpoint.id or records[checkpoint.task_id].state in _UNTOUCHED:
@@ -74,8 +77,16 @@ def _obstacle(tx: Tx, checkpoint: Checkpoint) -> str | None:
     behind = _behind(tx, run, checkpoint.task_id)
     if ran := [task_id for task_id in behind if records[task_id].state not in _UNTOUCHED]:
         return f"{ran[0]} behind it has run"
-    if run.has_ended and not _ended_for_want_of_approval(run):
-        return f"its run has {run.state}"
+    return None
+
+
+def _obstacle_of(run: runs.Run) -> str | None:
+    if run.called_off_at is not None:
+        return "its run was called off"
+    if run.cause is RunCause.TIMED_OUT:
+        return "its run ran out of time"
+    if run.state is RunState.SUCCEEDED:
+        return "its run has succeeded"
     return None
 
 
@@ -93,10 +104,6 @@ def _behind(tx: Tx, run: runs.Run, task_id: TaskId) -> list[TaskId]:
         if {task_id, *behind}.intersection(task.depends_on):
             behind.append(task.id)
     return behind
-
-
-def _ended_for_want_of_approval(run: runs.Run) -> bool:
-    return run.state is RunState.FAILED and run.cause in {RunCause.REJECTED, RunCause.EXPIRED}
 
 
 def _reopen(tx: Tx, checkpoint: Checkpoint) -> None:

@@ -7,8 +7,8 @@ from engine.advance import Standing, Turn
 from engine.crew import Crew, Done, Stopped
 from engine.dag import Dag
 from engine.frontier import Frontier
-from engine.lifecycle import retry_at
-from engine.model import TaskId, TaskState
+from engine.lifecycle import Verdict, retry_at
+from engine.model import RunState, TaskId, TaskState
 from engine.store.tasks import Finish
 from engine.tasks import Failed, Succeeded
 
@@ -35,14 +35,15 @@ class Course:
 
     def _learn(self, standing: Standing) -> None:
         self.revision = standing.revision
-        self._may_start = not (standing.stands_still or standing.called_off)
+        self._called_off = standing.called_off
+        self.stands_still = standing.stands_still
         self._frontier = Frontier(self._dag, standing.tasks)
         if standing.called_off:
             self._crew.stop(_CALLED_OFF)
 
     def turn(self, now: datetime, *, may_start: bool) -> Turn:
         """What to write next: all that has finished, and all that follows from it."""
-        may_start = may_start and self._may_start
+        may_start = may_start and not (self.stands_still or self._called_off)
         finished = [self._finish(done, now) for done in self._crew.done]
         for one in finished:
             self._frontier.move(one.task_id, one.state, not_before=one.again)
@@ -56,7 +57,7 @@ class Course:
             skip=plan.skip,
             open=plan.open if may_start else (),
             start=self._crew.starts() if may_start else (),
-            verdict=plan.verdict,
+            verdict=self._verdict(plan.verdict),
             pause=self._frontier.waiting() if plan.pause else (),
         )
 
@@ -68,6 +69,10 @@ class Course:
         for start in turn.start:
             self._frontier.move(start.task_id, TaskState.RUNNING, attempt=start.attempt)
             self._crew.go(start.task_id)
+
+    def _verdict(self, found: Verdict | None) -> Verdict | None:
+        # Whatever its tasks came to: somebody wanted it to end.
+        return Verdict(RunState.CANCELLED) if found and self._called_off else found
 
     def _prepare(self, tasks: tuple[TaskId, ...]) -> None:
         places = self._crew.places(len(tasks)) if tasks else 0
@@ -105,6 +110,8 @@ class Course:
                 )
 
     def _again(self, done: Done, now: datetime) -> datetime | None:
+        if self._called_off:
+            return None
         tries = done.number - self._frontier.earlier(done.task_id)
         jitter = random.random()  # noqa: S311 (parts a herd, hides nothing)
         return retry_at(self._dag.task(done.task_id), tries, jitter, now)

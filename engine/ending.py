@@ -3,13 +3,15 @@
 from dataclasses import replace
 
 from engine import lifecycle
-from engine.events import CheckpointEnded, RunResumed
+from engine.events import CheckpointEnded, RunEnded, RunResumed
 from engine.identity import Candidate
-from engine.model import Cause, Checkpoint, CheckpointState, Effect, JsonObject, TaskState
+from engine.lifecycle import Verdict
+from engine.model import Cause, Checkpoint, CheckpointState, Effect, JsonObject, RunId, TaskState
 from engine.store import checkpoints, outbox, postings, runs, tasks, trail
 from engine.store.writer import Store, Tx
 
 _EXPIRE_BATCH = 200
+_ALL = 100_000  # no run has more checkpoints
 
 
 async def sweep_expiry(store: Store) -> int:
@@ -45,6 +47,38 @@ def end_checkpoint(
     by: Candidate | None = None,
 ) -> Checkpoint:
     """The one end: checkpoint, task, run, audit and deliveries together."""
+    ended = _end(tx, checkpoint, state, cause, output, by)
+    if runs.wake(tx, ended.run_id):
+        trail.append(tx, RunResumed(run_id=ended.run_id, checkpoint_id=ended.id))
+    if state is CheckpointState.EXPIRED:
+        outbox.ask(tx, outbox.DeliveryKind.EXPIRED, ended.id, f"expired:{ended.id}")
+    return ended
+
+
+def withdraw(tx: Tx, checkpoint: Checkpoint, output: JsonObject) -> Checkpoint:
+    """End a question because its run does: nobody is asked any more, and nothing goes on."""
+    return _end(tx, checkpoint, CheckpointState.CANCELLED, Cause.RUN_ENDED, output, by=None)
+
+
+def note_run_end(tx: Tx, run_id: RunId, verdict: Verdict) -> None:
+    """What follows from the end of a run: its audit row, and a word in every thread of it."""
+    trail.append(
+        tx,
+        RunEnded(run_id=run_id, state=verdict.state, cause=verdict.cause, because=verdict.because),
+    )
+    for checkpoint in checkpoints.listed(tx, limit=_ALL, run_id=run_id):
+        key = f"run_ended:{checkpoint.id}"
+        outbox.ask(tx, outbox.DeliveryKind.RUN_ENDED, checkpoint.id, key)
+
+
+def _end(
+    tx: Tx,
+    checkpoint: Checkpoint,
+    state: CheckpointState,
+    cause: Cause,
+    output: JsonObject,
+    by: Candidate | None,
+) -> Checkpoint:
     at = checkpoint.expires_at if cause is Cause.DEADLINE else tx.now
     # The embedded run is in this same database: the end takes effect with the commit.
     ended = replace(lifecycle.end(checkpoint, state, cause, at), effect=Effect.APPLIED)
@@ -62,6 +96,7 @@ def end_checkpoint(
         raise AssertionError(f"task {ended.task_id} of {ended.run_id} was not waiting")
     runs.touch(tx, ended.run_id)
     is_expiry = state is CheckpointState.EXPIRED
+    postings.want_true(tx, ended.id, ended.version)
     trail.append(
         tx,
         CheckpointEnded(
@@ -76,9 +111,4 @@ def end_checkpoint(
         ),
         None if by is None else trail.about(by.person_id, by.caller),
     )
-    if runs.wake(tx, ended.run_id):
-        trail.append(tx, RunResumed(run_id=ended.run_id, checkpoint_id=ended.id))
-    postings.want_true(tx, ended.id, ended.version)
-    if is_expiry:
-        outbox.ask(tx, outbox.DeliveryKind.EXPIRED, ended.id, f"expired:{ended.id}")
     return ended

@@ -82,6 +82,21 @@ class RunEnded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunCalledOff(Event):
+    """Somebody wants the run ended: nothing of it starts any more."""
+
+    person: PersonId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRetried(Event):
+    """Somebody wants the failed tasks of an ended run tried again."""
+
+    person: PersonId
+    tasks: tuple[str, ...]  # those that are pending again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointOpened(Event):
     """A run asks people."""
 
@@ -152,6 +167,32 @@ class RunRefused(Event):
     dag: str
     tenant: str
     person: PersonId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SteeringRefused(Event):
+    """Somebody wanted to steer runs who may not, or what they wanted could not be."""
+
+    action: str
+    person: PersonId
+    surface: str
+    rules: tuple[str, ...]
+    suppressed_before: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandstillBegan(Event):
+    """Somebody stopped everything: nothing starts until it ends."""
+
+    person: PersonId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandstillEnded(Event):
+    """Somebody let runs start and go on again."""
+
+    person: PersonId
+    began_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -150,11 +150,11 @@ class Frontier:
             self._enqueue(task_id)
 
     def _first(self, room: int) -> tuple[TaskId, ...]:
-        found: list[tuple[int, TaskId]] = []
+        found: dict[TaskId, int] = {}
         while self._queue and len(found) < room:
-            entry = heappop(self._queue)
-            if entry[1] in self._ready:  # else it has started since, or is being made ready
-                found.append(entry)
-        for entry in found:
-            heappush(self._queue, entry)
-        return tuple(task_id for _, task_id in found)
+            rank, task_id = heappop(self._queue)
+            if task_id in self._ready:  # else it has started since, or is being made ready
+                found[task_id] = rank  # one that is tried again may stand there twice
+        for task_id, rank in found.items():
+            heappush(self._queue, (rank, task_id))
+        return tuple(found)

@@ -144,7 +144,7 @@ def verdict(dag: Dag, states: Mapping[TaskId, TaskState]) -> Verdict:
     """
     if any(state is TaskState.CANCELLED for state in states.values()):
         return Verdict(RunState.CANCELLED)
-    handled = _handled(dag, states)
+    handled = taken_care_of(dag, states)
     for bad, cause in _BAD_ENDS.items():
         for task in dag.tasks:
             if states[task.id] is bad and task.id not in handled:
@@ -152,7 +152,8 @@ def verdict(dag: Dag, states: Mapping[TaskId, TaskState]) -> Verdict:
     return Verdict(RunState.SUCCEEDED)
 
 
-def _handled(dag: Dag, states: Mapping[TaskId, TaskState]) -> set[TaskId]:
+def taken_care_of(dag: Dag, states: Mapping[TaskId, TaskState]) -> set[TaskId]:
+    """The tasks whose bad end a task that waits for exactly that made good."""
     handled: set[TaskId] = set()
     for task in dag.tasks:
         if states[task.id] not in {TaskState.SUCCEEDED, TaskState.APPROVED}:

@@ -90,6 +90,7 @@ class RunCause(StrEnum):
     TASK_FAILED = "task_failed"
     REJECTED = "rejected"
     EXPIRED = "expired"
+    TIMED_OUT = "timed_out"
 
 
 class TaskState(StrEnum):

@@ -36,6 +36,9 @@ class Rule(StrEnum):
     LOOK_UP = "look_up"  # the surface could not say who this is
     OPEN = "open"
     ASKABLE = "askable"  # whether the same question can be asked again
+    CANCELLABLE = "cancellable"  # whether a run can be called off
+    RETRYABLE = "retryable"  # whether the failed tasks of a run can be tried again
+    STANDSTILL = "standstill"  # whether there is a standstill to begin, or to end
     DIGEST = "digest"
     STANDING = "standing"
     ROLE = "role"
@@ -199,10 +202,20 @@ def early_end(checkpoint: Checkpoint, candidate: Candidate) -> list[Finding]:
 
 def asking(checkpoint: Checkpoint, candidate: Candidate) -> list[Finding]:
     """Who may ask again: whoever started the run, and Operators."""
-    operator = holds(candidate, LOWEST_DECIDING_ROLE, checkpoint.tenant)
-    if candidate.person_id == checkpoint.requester:
+    return minding(candidate, checkpoint.tenant, checkpoint.requester)
+
+
+def minding(candidate: Candidate, tenant: str, requester: PersonId) -> list[Finding]:
+    """Who may end a run or ask in it again: whoever started it, and Operators."""
+    standing, operator = operating(candidate, tenant)
+    if candidate.person_id == requester:
         operator = replace(operator, passed=True)
-    return [_standing(candidate), operator]
+    return [standing, operator]
+
+
+def operating(candidate: Candidate, tenant: str) -> list[Finding]:
+    """Who may steer runs: Operators."""
+    return [_standing(candidate), holds(candidate, LOWEST_DECIDING_ROLE, tenant)]
 
 
 def holds(candidate: Candidate, needed: Role, tenant: str) -> Finding:
@@ -311,16 +324,21 @@ def _known_person(checkpoint: Checkpoint, candidate: Candidate, requester: Kinds
 
 
 def _reason(policy: Policy, answer: Answer) -> Finding:
+    kept = keepable(answer.reason)
+    if not kept.passed:
+        return kept
     wanted = policy.reason_rule(answer.choice)
-    length = len(answer.reason)
-    if length > REASON_LIMIT:
-        return Finding(
-            Rule.REASON, False, f"at most {REASON_LIMIT:,} characters", f"{length:,} characters"
-        )
-    if not is_storable(answer.reason):
-        return Finding(Rule.REASON, False, "plain text", "a NUL or half a character")
     missing = wanted is ReasonRule.REQUIRED and not answer.reason.strip()
-    return Finding(Rule.REASON, not missing, wanted, "none" if missing else f"{length} characters")
+    found = "none" if missing else f"{len(answer.reason)} characters"
+    return Finding(Rule.REASON, not missing, wanted, found)
+
+
+def keepable(reason: str) -> Finding:
+    """Whether a reason can be recorded, wanted or not: it is text, and not too long."""
+    if not is_storable(reason):
+        return Finding(Rule.REASON, False, "plain text", "a NUL or half a character")
+    most, length = f"at most {REASON_LIMIT:,} characters", f"{len(reason):,} characters"
+    return Finding(Rule.REASON, len(reason) <= REASON_LIMIT, most, length)
 
 
 def _inputs(errors: Mapping[str, str]) -> Finding:

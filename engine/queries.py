@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from engine import lifecycle
+from engine import chain, lifecycle, standstill
 from engine.asking import askable
 from engine.dag import Dag
 from engine.identity import (
@@ -20,7 +20,9 @@ from engine.identity import (
 from engine.model import Checkpoint, CheckpointState, Choice, JsonObject, RunState, TaskId
 from engine.people import LocalMode, known, roles_of
 from engine.policy import entitled
-from engine.store import checkpoints, outbox, people, postings, runs, tasks
+from engine.report import content
+from engine.standstill import Standstill
+from engine.store import checkpoints, outbox, people, postings, runs, tasks, trail
 from engine.store.checkpoints import Cursor
 from engine.store.outbox import Delivery
 from engine.store.postings import Posting
@@ -54,6 +56,15 @@ class Voice:
     decided_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class CalledOff:
+    """Who called a run off, why and when. The reason may be empty, as once it was erased."""
+
+    by: PersonView
+    reason: str
+    at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointView:
     """Everything a card, a modal or a listing shows of a checkpoint, as it is now."""
@@ -66,6 +77,8 @@ class CheckpointView:
     channel: str | None  # where the DAG wants the card
     postings: tuple[Posting, ...]
     can_ask_again: bool = False  # whether the same question can be asked anew
+    called_off: CalledOff | None = None  # how its run was, if it was
+    standstill: Standstill | None = None  # while it lasts
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +88,7 @@ class Page:
     items: tuple[Checkpoint, ...]
     after: Cursor | None
     as_of: datetime
+    standstill: Standstill | None = None  # while it lasts
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +108,7 @@ class RunView:
     tasks: Mapping[TaskId, TaskRecord]
     checkpoints: tuple[Checkpoint, ...]
     requester: PersonView
+    called_off: CalledOff | None = None
 
 
 def checkpoint_view(tx: Tx, checkpoint_id: str) -> CheckpointView | None:
@@ -128,6 +143,8 @@ def checkpoint_view(tx: Tx, checkpoint_id: str) -> CheckpointView | None:
         channel=checkpoints.channel_of(tx, recorded.id),
         postings=tuple(postings.of_checkpoint(tx, recorded.id)),
         can_ask_again=askable(tx, recorded).passed,
+        called_off=_called_off(tx, run),
+        standstill=standstill.current(tx),
     )
 
 
@@ -143,7 +160,20 @@ def run_view(tx: Tx, run_id: str) -> RunView | None:
         tasks=tasks.records(tx, run_id),
         checkpoints=tuple(lifecycle.effective(c, tx.now) for c in reversed(asked)),
         requester=_persons(tx, [run.requester])[run.requester],
+        called_off=_called_off(tx, run),
     )
+
+
+def _called_off(tx: Tx, run: Run) -> CalledOff | None:
+    if run.called_off_at is None:
+        return None
+    entry = next(trail.entries(tx, run_id=run.id, event="run_called_off"), None)
+    facts = {} if entry is None else content(entry, chain.FACTS)
+    if entry is None or "person" not in facts:  # the trail was damaged: who is not known
+        return None
+    person_id = PersonId(facts["person"])
+    reason = content(entry, chain.PERSONAL).get("reason", "")
+    return CalledOff(_persons(tx, [person_id])[person_id], reason, run.called_off_at)
 
 
 def pending_page(
@@ -158,7 +188,7 @@ def pending_page(
     found = checkpoints.pending(
         tx, now=tx.now, limit=limit + 1, tenants=tenants, dag=dag, after=after
     )
-    return _page(found, limit, tx.now)
+    return _page(tx, found, limit)
 
 
 def mine_page(
@@ -185,7 +215,7 @@ def mine_page(
         tx, now=tx.now, limit=_SCAN, tenants=allowed, dag=dag, after=after
     )
     found = [c for c in scanned if _waits_for(tx, c, caller, person_id)]
-    page = _page(found[: limit + 1], limit, tx.now)
+    page = _page(tx, found[: limit + 1], limit)
     if page.after is None and len(scanned) == _SCAN:  # what was not looked at may be theirs too
         last = scanned[-1]
         return replace(page, after=Cursor(last.expires_at, last.id))
@@ -284,7 +314,7 @@ def _persons(tx: Tx, ids: Sequence[PersonId]) -> dict[PersonId, PersonView]:
     }
 
 
-def _page(found: Sequence[Checkpoint], limit: int, as_of: datetime) -> Page:
+def _page(tx: Tx, found: Sequence[Checkpoint], limit: int) -> Page:
     items = tuple(found[:limit])
-    more = len(found) > limit
-    return Page(items, Cursor(items[-1].expires_at, items[-1].id) if more else None, as_of)
+    after = Cursor(items[-1].expires_at, items[-1].id) if len(found) > limit else None
+    return Page(items, after, tx.now, standstill.current(tx))

@@ -67,7 +67,8 @@ async def drive(
     """Drive a run until it ends or pauses; returns the state it was left in.
 
     Once `stop` is set nothing new starts, running tasks get `settings.drain` to finish,
-    and the run is let go of: then it returns `RUNNING`. Raises `LeaseLost` when somebody
+    and the run is let go of: then it returns `RUNNING`. So it does during a standstill, as
+    soon as nothing runs. Raises `LeaseLost` when somebody
     else drives the run; its tasks here are ended and nothing is changed any more.
     """
     place = workplace or Workplace(settings.max_tasks)
@@ -175,7 +176,7 @@ class _Driver:
                     course.took(turn)
                 else:
                     await course.adopt(turned.standing)
-            elif self._stop.is_set() and self._is_drained(crew):
+            elif self._may_let_go(course, crew):
                 await self.close()
                 await self.release()
                 return RunState.RUNNING
@@ -255,6 +256,12 @@ class _Driver:
         await self._stop.wait()
         self._drained_at = self._store.clock.monotonic() + self._settings.drain.total_seconds()
         self._bell.ring()
+
+    def _may_let_go(self, course: Course, crew: Crew) -> bool:
+        """Whether to leave the run to somebody later: asked to stop, or nothing may start."""
+        if course.stands_still and not crew.is_at_work:
+            return True
+        return self._stop.is_set() and self._is_drained(crew)
 
     def _is_drained(self, crew: Crew) -> bool:
         over = self._drained_at is not None and self._store.clock.monotonic() >= self._drained_at

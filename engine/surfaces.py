@@ -25,6 +25,13 @@ class AuditSurface(StrEnum):
     EVENTS = "events"
 
 
+# What changes the course of a run between its start and its end.
+_STEERED = {
+    "run_resumed": "dag_resumed",
+    "run_called_off": "dag_called_off",
+    "run_retried": "dag_retried",
+}
+
 # The rows a surface is made from; every other row says nothing there.
 SOURCES: Mapping[AuditSurface, frozenset[str]] = {
     AuditSurface.CHECKPOINTS: frozenset(
@@ -32,7 +39,13 @@ SOURCES: Mapping[AuditSurface, frozenset[str]] = {
     ),
     AuditSurface.STATE: frozenset({"run_started", "run_paused", "checkpoint_ended", "run_ended"}),
     AuditSurface.EVENTS: frozenset(
-        {"run_started", "checkpoint_opened", "checkpoint_ended", "run_resumed", "run_ended"}
+        {
+            "run_started",
+            "checkpoint_opened",
+            "checkpoint_ended",
+            "run_ended",
+            *_STEERED,
+        }
     ),
 }
 
@@ -143,8 +156,8 @@ def _events(told: Told) -> Said:
             return "checkpoint_pending", _request(told.checkpoint)
         case "checkpoint_ended" if (state := _state_of(told)) is not None:
             return f"checkpoint_{state}", _end(told, state)
-        case "run_resumed":
-            return "dag_resumed", {}
+        case event if event in _STEERED:
+            return _STEERED[event], _steering(told)
         case "run_ended":
             return "dag_done", _finish(told.facts)
     return None
@@ -159,6 +172,16 @@ def _finish(facts: JsonObject) -> Line:
         "status": facts.get("state"),
         "cause": facts.get("cause"),
         "because": facts.get("because"),
+    }
+
+
+def _steering(told: Told) -> Line:
+    return {
+        "person": told.facts.get("person"),
+        "account": told.personal.get("identity"),
+        "name": told.personal.get("name"),
+        "reason": told.personal.get("reason"),
+        "tasks": told.facts.get("tasks"),
     }
 
 

@@ -51,7 +51,9 @@ async def drive_here(store: Store, run_id: RunId, settings: RunnerSettings) -> R
             state = await _state(store, run_id)
             if state not in {RunState.QUEUED, RunState.RUNNING}:
                 return state
-            lease = await store.write(_acquiring(run_id, settings))
+            # On PostgreSQL every write rings every bell, ours too: look before asking.
+            wanted = await store.read(partial(runs.wants_driver, run_id=run_id))
+            lease = await store.write(_acquiring(run_id, settings)) if wanted else None
             if lease is None:
                 await bell.wait(settings.heartbeat.total_seconds())
                 continue

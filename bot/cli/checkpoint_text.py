@@ -68,6 +68,8 @@ def _request(view: CheckpointView, moments: Moments) -> Iterator[tuple[str, str]
         yield "deadline", moments.both(checkpoint.expires_at)
     else:
         yield "ended", wording.side_by_side(wording.ending(view))
+    if view.called_off is not None:
+        yield "run", wording.calling_off(view.called_off)
     yield "request", checkpoint.request_digest
 
 

@@ -12,6 +12,7 @@ from bot.cli.session import this_host
 from bot.cli.slack_check import SlackSays, ask_slack
 from bot.config import Environment, Settings, load_settings
 from bot.config_file import did_you_mean
+from bot.notices import since
 from engine import (
     Delivery,
     DeliveryKind,
@@ -19,9 +20,11 @@ from engine import (
     InvalidSettings,
     PendingSummary,
     Role,
+    Standstill,
     Store,
     StoreError,
     active_grants,
+    current_standstill,
     database_file,
     live_worker,
     pending_summary,
@@ -156,6 +159,7 @@ def _writable(store: Store, described: str) -> Iterator[Check]:
 def _contents(settings: Settings, store: Store) -> Iterator[Check]:
     grants = asyncio.run(store.read(active_grants))
     yield from _roles(settings, [record.role for record in grants])
+    yield _standstill(asyncio.run(store.read(current_standstill)))
     yield _worker(is_alive=asyncio.run(store.read(lambda tx: live_worker(tx, this_host()))))
     yield from _deliveries(store)
     yield _pending(asyncio.run(store.read(pending_summary)), Moments(store.clock.now()))
@@ -171,6 +175,12 @@ def _roles(settings: Settings, held: list[Role]) -> Iterator[Check]:
     else:
         advice = "`signoff init`, or `signoff roles grant os:$USER Admin --tenant local-dev`"
         yield Check("roles", Status.FAIL, "nobody may run or approve anything", advice)
+
+
+def _standstill(held: Standstill | None) -> Check:
+    if held is None:
+        return Check("standstill", Status.OK, "none: runs start and go on")
+    return Check("standstill", Status.WARN, since(held), "nothing starts before `signoff unpause`")
 
 
 def _worker(*, is_alive: bool) -> Check:

@@ -11,6 +11,7 @@ from bot.cli.exits import Exit
 from bot.cli.json_views import checkpoint_json
 from bot.cli.output import emit, say, warn
 from bot.cli.session import Session, os_account, session
+from bot.cli.stopping import note_standstill
 from bot.refusals import refusal
 from engine import (
     Accepted,
@@ -84,6 +85,7 @@ def _voters(now: Session, view: CheckpointView, choice: Choice) -> tuple[list[Ca
 def _report(now: Session, decided: Decided, unchecked: int, *, as_json: bool) -> None:
     view = _wanted(now, decided.checkpoint.id)
     ruling = decided.ruling
+    note_standstill(now)
     if as_json:
         emit(_ruling_json(decided.checkpoint, ruling, unchecked))
     match ruling:
@@ -140,6 +142,7 @@ def ask_one(checkpoint_id: str, *, as_json: bool) -> None:
     """Ask the question of an expired or rejected checkpoint anew."""
     with session(with_roles=True) as now:
         asked = now.write(lambda tx: ask_again(tx, checkpoint_id, now.caller, now.settings.local))
+        note_standstill(now)
         match asked:
             case Missing():
                 raise CheckpointNotFound(checkpoint_id)

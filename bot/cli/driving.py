@@ -17,6 +17,7 @@ from engine import (
     RunState,
     RunView,
     Store,
+    TaskState,
     Tx,
     database_file,
     drive_here,
@@ -52,8 +53,8 @@ def _beside(base: Path, kind: str) -> Path:
 
 async def follow(
     store: Store, settings: Settings, run_id: str, report: Report, *, through_pauses: bool
-) -> RunView:
-    """Watch a run until it ends or, unless `through_pauses`, waits for people.
+) -> Sight:
+    """Watch a run until it ends or, unless `through_pauses`, waits for people or stands still.
 
     Where no worker runs on the run's host, which must be this one, it is driven here.
     Raises `RunNotFound`.
@@ -65,12 +66,12 @@ async def follow(
         while True:
             seen, took_s = await _look(store, run_id, report)
             view = seen.view
-            if view.run.has_ended or (_is_paused(view) and not through_pauses):
-                return view
+            if view.run.has_ended or (not through_pauses and _waits(seen)):
+                return seen
             if drive is not None and drive.done():
                 drive.result()
                 drive = None
-            if drive is None and await _wants_driver(store, view):
+            if drive is None and not _stands_still(seen) and await _wants_driver(store, view):
                 drive = asyncio.create_task(drive_here(store, RunId(run_id), runner))
             if _is_paused(view):
                 await sweep_expiry(store)  # perhaps no bot runs to keep the deadline
@@ -81,14 +82,14 @@ async def follow(
         await changes.close()
 
 
-async def watch(store: Store, run_id: str, report: Report) -> RunView:
+async def watch(store: Store, run_id: str, report: Report) -> Sight:
     """Watch a run until it ends, through its pauses; change nothing. Raises `RunNotFound`."""
     changes = store.changes()
     try:
         while True:
             seen, took_s = await _look(store, run_id, report)
             if seen.view.run.has_ended:
-                return seen.view
+                return seen
             await asyncio.sleep(took_s * _REST)
             await changes.wait(_LOOK_AGAIN_S)
     finally:
@@ -102,6 +103,17 @@ async def _look(store: Store, run_id: str, report: Report) -> tuple[Sight, float
     seen = await store.read(partial(sight, run_id=run_id))
     report(seen)
     return seen, loop.time() - since
+
+
+def _waits(seen: Sight) -> bool:
+    """Whether nothing will happen before people decide, or let everything go on."""
+    runs = any(task.state is TaskState.RUNNING for task in seen.view.tasks.values())
+    return _is_paused(seen.view) or (_stands_still(seen) and not runs)
+
+
+def _stands_still(seen: Sight) -> bool:
+    # What was called off is brought to its end all the same.
+    return seen.standstill is not None and seen.view.run.called_off_at is None
 
 
 def _is_paused(view: RunView) -> bool:

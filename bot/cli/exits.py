@@ -34,7 +34,7 @@ class Exit(IntEnum):
             case Exit.USAGE:
                 return "wrong usage, an invalid DAG file or an invalid configuration"
             case Exit.PAUSED:
-                return "the run is paused: it waits for people"
+                return "the run is paused: it waits for people, or everything stands still"
             case Exit.DATABASE:
                 return "the database cannot be used"
             case Exit.NOT_APPROVED:

@@ -5,6 +5,7 @@ from typing import Any
 
 from bot.wording import MASK
 from engine import (
+    CalledOff,
     Checkpoint,
     CheckpointView,
     Delivery,
@@ -83,6 +84,7 @@ def run_json(run: Run) -> Json:
         "created_at": run.created_at,
         "started_at": run.started_at,
         "ended_at": run.ended_at,
+        "called_off_at": run.called_off_at,
     }
 
 
@@ -92,7 +94,14 @@ def run_view_json(view: RunView) -> Json:
         "requester": _person_json(view.requester) | {"account": view.run.requested_as},
         "tasks": [task_json(task) for task in view.tasks.values()],
         "checkpoints": [checkpoint_json(checkpoint) for checkpoint in view.checkpoints],
+        "called_off": None if view.called_off is None else called_off_json(view.called_off),
     }
+
+
+def called_off_json(called_off: CalledOff) -> Json:
+    """Who called a run off, why and when."""
+    by = _person_json(called_off.by)
+    return {"by": by, "reason": called_off.reason, "at": called_off.at}
 
 
 def task_json(task: TaskRecord) -> Json:

@@ -11,7 +11,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from bot import wording
+from bot import notices, wording
 from bot.cli.output import Moments
 from bot.cli.run_logs import last_line
 from bot.cli.run_text import approve_command, tell_failures
@@ -95,8 +95,9 @@ def frame(seen: Sight, last_words: LastLine, height: int) -> list[Text]:
     heading = Text(f"{wording.run_outcome(view.run)} · {view.run.id} · {took}", style="bold")
     name = min(max(len(one_line(task_id)) for task_id in view.tasks), _WIDEST_ID)
     entries = [_entry(seen, task, name, last_words) for task in view.tasks.values()]
-    shown = _fitting(entries, max(1, height - _AROUND))
-    rows = [heading, *(row for entry in shown for row in entry.rows)]
+    held = [] if seen.standstill is None else [Text(notices.stands_still(seen.standstill))]
+    shown = _fitting(entries, max(1, height - _AROUND - len(held)))
+    rows = [heading, *held, *(row for entry in shown for row in entry.rows)]
     if left_out := len(entries) - len(shown):
         rows.append(Text(f"… and {left_out} more tasks", style="dim"))
     return rows

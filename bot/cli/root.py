@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli import audit, checkpoints, dag, db, demo, doctor, init, roles, runs, serve
+from bot.cli import audit, checkpoints, dag, db, demo, doctor, init, roles, runs, serve, standstill
 from bot.cli.exits import EPILOG
 from bot.cli.shell import SignoffGroup
 
@@ -44,6 +44,7 @@ def root(
 init.register(app)
 doctor.register(app)
 runs.register(app)
+standstill.register(app)
 app.add_typer(dag.app, name="dag")
 app.add_typer(checkpoints.app, name="checkpoints")
 app.add_typer(roles.app, name="roles")

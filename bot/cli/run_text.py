@@ -76,6 +76,8 @@ def open_checkpoints(view: RunView) -> list[Checkpoint]:
 def show_end(view: RunView) -> None:
     """How a run ended."""
     say(wording.run_outcome(view.run))
+    if view.called_off is not None:
+        say(wording.calling_off(view.called_off))
 
 
 def show_pause(view: RunView, moments: Moments, *, has_worker: bool) -> None:
@@ -88,6 +90,13 @@ def show_pause(view: RunView, moments: Moments, *, has_worker: bool) -> None:
         _how_to_decide(checkpoint)
     if not has_worker:
         say(f"Then go on with:  signoff resume {view.run.id}")
+
+
+def show_standing(view: RunView, *, has_worker: bool) -> None:
+    """How far a run has come that stands still."""
+    say(f"{view.run.id} is {view.run.state.value}.")
+    if not has_worker:
+        say(f"After `signoff unpause` go on with:  signoff resume {view.run.id}")
 
 
 def approve_command(checkpoint: Checkpoint) -> str:
@@ -146,6 +155,11 @@ def _about(view: RunView, moments: Moments) -> Iterator[tuple[str, str]]:
     yield "host", run.host
     who = wording.name_of(view.requester)
     yield "asked by", f"{who} ({run.requested_as}), {moments.both(run.created_at)}"
+    if view.called_off is not None:
+        yield (
+            "ended by",
+            f"{wording.calling_off(view.called_off)}, {moments.both(view.called_off.at)}",
+        )
     if run.ended_at is not None:
         yield "ended", moments.both(run.ended_at)
     for line in wording.params(run.params):

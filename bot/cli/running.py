@@ -13,9 +13,12 @@ from bot.cli.exits import INTERRUPTED, Exit
 from bot.cli.json_views import run_json, run_view_json
 from bot.cli.output import emit, say, warn
 from bot.cli.progress import progress
-from bot.cli.run_text import show_end, show_pause
+from bot.cli.run_text import show_end, show_pause, show_standing
 from bot.cli.session import Session, session, this_host
+from bot.cli.sight import Sight
+from bot.cli.stopping import note_standstill
 from bot.config import load_settings
+from bot.notices import stands_still
 from bot.refusals import role_refusal
 from engine import (
     CheckpointState,
@@ -58,7 +61,7 @@ def start(
         else:
             if not as_json:
                 say(f"{run_id} of {dag.name}")
-            _follow(now, run_id, wait=wait, as_json=as_json)
+            follow_run(now, run_id, wait=wait, as_json=as_json)
 
 
 def _submit(now: Session, dag: Dag, params: Mapping[str, object]) -> RunId:
@@ -71,11 +74,12 @@ def _submit(now: Session, dag: Dag, params: Mapping[str, object]) -> RunId:
 
 
 def _leave(now: Session, run_id: RunId, *, as_json: bool) -> None:
-    view = _view(now, run_id)
+    view = view_of(now, run_id)
     if as_json:
         emit(run_json(view.run))
     else:
         say(run_id)
+    note_standstill(now)
     if not now.read(worker_is_here):
         warn(
             "note: no worker runs on this machine, so it stays queued: start `signoff serve` or "
@@ -87,45 +91,51 @@ def go_on(run_id: str, *, wait: bool, as_json: bool) -> None:
     """Follow a run that is there already."""
     with session(with_roles=True) as now:
         asyncio.run(sweep_expiry(now.store))
-        view = _view(now, run_id)
+        view = view_of(now, run_id)
         waiting = [c for c in view.checkpoints if c.state is CheckpointState.PENDING]
         if view.run.state is RunState.PAUSED and waiting and not wait:
             for checkpoint in waiting:
                 role = checkpoint.policy.required_role.label
                 warn(f"error: not approved: {checkpoint.id} waits for {role}")
+            note_standstill(now)
             raise typer.Exit(Exit.REFUSED)
-        _follow(now, run_id, wait=wait, as_json=as_json)
+        follow_run(now, run_id, wait=wait, as_json=as_json)
 
 
-def _view(now: Session, run_id: str) -> RunView:
+def view_of(now: Session, run_id: str) -> RunView:
+    """A run. Raises `RunNotFound`."""
     view = now.read(partial(run_view, run_id=run_id))
     if view is None:
         raise RunNotFound(run_id)
     return view
 
 
-def _follow(now: Session, run_id: str, *, wait: bool, as_json: bool) -> None:
+def follow_run(now: Session, run_id: str, *, wait: bool, as_json: bool) -> None:
+    """Show how a run goes, drive it where nobody else does, and tell how it stands then."""
+    if wait:  # through a standstill, too
+        note_standstill(now)
     try:
         with progress(now.settings, told_pauses=wait, silent=as_json) as report:
-            view = asyncio.run(follow(now.store, now.settings, run_id, report, through_pauses=wait))
+            seen = asyncio.run(follow(now.store, now.settings, run_id, report, through_pauses=wait))
     except KeyboardInterrupt:
         _say_interrupted(now, run_id)
         raise typer.Exit(INTERRUPTED) from None
-    _tell_result(now, view, as_json=as_json)
+    _tell_result(now, seen, as_json=as_json)
 
 
 def watch_run(run_id: str, *, as_json: bool) -> None:
     """Follow a run to its end without touching it."""
     with session() as now:
+        note_standstill(now)
         if not as_json:
-            _note_no_worker(now, _view(now, run_id))
+            _note_no_worker(now, view_of(now, run_id))
         try:
             with progress(now.settings, told_pauses=True, silent=as_json) as report:
-                view = asyncio.run(watch(now.store, run_id, report))
+                seen = asyncio.run(watch(now.store, run_id, report))
         except KeyboardInterrupt:
             warn(f"{run_id} goes on without you; `signoff runs watch {run_id}` watches it again")
             raise typer.Exit(INTERRUPTED) from None
-        _tell_result(now, view, as_json=as_json)
+        _tell_result(now, seen, as_json=as_json)
 
 
 def _note_no_worker(now: Session, view: RunView) -> None:
@@ -138,14 +148,18 @@ def _note_no_worker(now: Session, view: RunView) -> None:
         )
 
 
-def _tell_result(now: Session, view: RunView, *, as_json: bool) -> None:
-    has_worker = now.read(worker_is_here)
+def _tell_result(now: Session, seen: Sight, *, as_json: bool) -> None:
+    view, has_worker = seen.view, now.read(worker_is_here)
+    if seen.standstill is not None and not view.run.has_ended:
+        warn(stands_still(seen.standstill))
     if as_json:
         emit(run_view_json(view))
     elif view.run.has_ended:
         show_end(view)
-    else:
+    elif view.run.state is RunState.PAUSED:
         show_pause(view, now.moments, has_worker=has_worker)
+    else:
+        show_standing(view, has_worker=has_worker)
     if code := exit_of_run(view):
         raise typer.Exit(code)
 
@@ -161,11 +175,11 @@ def _say_interrupted(now: Session, run_id: str) -> None:
 
 
 def exit_of_run(view: RunView) -> Exit:
-    """The exit code that tells a script how a run stands."""
+    """The exit code that tells a script how a run stands that ended, waits or stands still."""
     match view.run.state:
         case RunState.SUCCEEDED:
             return Exit.OK
-        case RunState.PAUSED:
+        case RunState.QUEUED | RunState.RUNNING | RunState.PAUSED:
             return Exit.PAUSED
         case RunState.FAILED if view.run.cause in (RunCause.REJECTED, RunCause.EXPIRED):
             return Exit.NOT_APPROVED

@@ -7,10 +7,10 @@ import typer
 
 from bot.cli.dag import Format, FormatOption
 from bot.cli.exits import Exit
-from bot.cli.options import JsonOption, LimitOption, TenantOption, read_pairs
+from bot.cli.options import JsonOption, LimitOption, ReasonOption, TenantOption, read_pairs
 from engine import RunState
 
-app = typer.Typer(help="Runs: list, show, watch, logs, graph.", no_args_is_help=True)
+app = typer.Typer(help="Runs: list, show, watch, logs, graph, cancel, retry.", no_args_is_help=True)
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run: run_…")]
 WaitOption = Annotated[
@@ -76,6 +76,7 @@ def list_runs(
     from bot.cli.output import emit
     from bot.cli.run_text import runs_table
     from bot.cli.session import session
+    from bot.cli.stopping import note_standstill
     from engine import listed_runs
 
     with session() as now:
@@ -84,6 +85,7 @@ def list_runs(
             emit([run_json(one) for one in found])
         else:
             runs_table(found, now.moments)
+        note_standstill(now)
 
 
 @app.command()
@@ -162,3 +164,19 @@ def graph(run_id: RunArgument, *, form: FormatOption = Format.TEXT) -> None:
         view = now.read(partial(sight, run_id=run_id)).view
         states = {task.id: task.state for task in view.tasks.values()}
         draw(view.dag, form.value, states)
+
+
+@app.command()
+def cancel(run_id: RunArgument, *, reason: ReasonOption = "", as_json: JsonOption = False) -> None:
+    """Call a run off: its questions are withdrawn, what runs is ended, nothing else starts."""
+    from bot.cli.steering import cancel as call_off
+
+    call_off(run_id, reason, as_json=as_json)
+
+
+@app.command()
+def retry(run_id: RunArgument, *, wait: WaitOption = False, as_json: JsonOption = False) -> None:
+    """Try what failed in a run again, and what was skipped behind it."""
+    from bot.cli.steering import retry as try_again
+
+    try_again(run_id, wait=wait, as_json=as_json)

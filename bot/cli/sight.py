@@ -4,7 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine import CheckpointView, RunNotFound, RunView, TaskId, Tx, checkpoint_view, run_view
+from engine import (
+    CheckpointView,
+    RunNotFound,
+    RunView,
+    Standstill,
+    TaskId,
+    Tx,
+    checkpoint_view,
+    current_standstill,
+    run_view,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +24,7 @@ class Sight:
     view: RunView
     asked: Mapping[TaskId, CheckpointView]
     at: datetime
+    standstill: Standstill | None = None  # while it lasts
 
 
 def sight(tx: Tx, run_id: str, *, whole: bool = False) -> Sight:
@@ -30,4 +41,4 @@ def sight(tx: Tx, run_id: str, *, whole: bool = False) -> Sight:
             shown = checkpoint_view(tx, checkpoint.id)
             if shown is not None:
                 asked[checkpoint.task_id] = shown
-    return Sight(view, asked, tx.now)
+    return Sight(view, asked, tx.now, current_standstill(tx))

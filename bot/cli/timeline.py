@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bot import wording
-from bot.cli.json_views import Json, voice_json
+from bot.cli.json_views import Json, called_off_json, voice_json
 from bot.cli.output import say, table
 from bot.cli.sight import Sight
 from bot.times import duration, precisely
@@ -65,6 +65,9 @@ def _rows(seen: Sight, scale: _Scale) -> Iterator[tuple[datetime, Row]]:
         ended_at = asked.checkpoint.ended_at
         if ended_at is not None and (why := _unasked(asked)):
             yield ended_at, _moment(asked, ended_at, why, scale)
+    if (called_off := seen.view.called_off) is not None:
+        at, said = called_off.at, wording.calling_off(called_off)
+        yield at, (scale.clock(at), "", "", scale.bar(at, at, _MOMENT), "", said)
 
 
 def _task(seen: Sight, task: TaskRecord, scale: _Scale) -> Iterator[tuple[datetime, Row]]:
@@ -124,5 +127,7 @@ def _events(seen: Sight) -> Iterator[Json]:
         if checkpoint.state is not CheckpointState.PENDING:
             ended = {"state": checkpoint.state, "cause": checkpoint.cause}
             yield {"at": checkpoint.ended_at, "event": "checkpoint_ended", **named, **ended}
+    if (called_off := seen.view.called_off) is not None:
+        yield {"event": "run_called_off", **called_off_json(called_off)}
     if run.ended_at is not None:
         yield {"at": run.ended_at, "event": "run_ended", "state": run.state}

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from engine.dag import Dag, dag_digest, dag_from_json, dag_to_json
 from engine.errors import LeaseLost
 from engine.identity import PersonId
+from engine.inputs import is_storable
 from engine.model import (
     ENDED_RUN_STATES,
     JsonObject,
@@ -18,6 +19,7 @@ from engine.model import (
     TaskId,
     TaskState,
 )
+from engine.store.standstill import STANDS_STILL
 from engine.store.writer import Tx
 from engine.tables import DagRow, RunRow, TaskRow, table_of
 
@@ -26,6 +28,8 @@ _run = table_of(RunRow)
 _task = table_of(TaskRow)
 
 _DRIVABLE = (RunState.QUEUED, RunState.RUNNING)
+# During a standstill only what was called off is driven: to its end.
+_MAY_GO_ON = sa.or_(_run.c.called_off_at.is_not(None), sa.not_(STANDS_STILL))
 
 _HELD = sa.select(_run.c.revision).where(
     _run.c.id == sa.bindparam("of_run"),
@@ -133,6 +137,8 @@ def insert(
 
 def load(tx: Tx, run_id: str) -> Run | None:
     """The run; None when there is none."""
+    if not is_storable(run_id):
+        return None
     row = tx.run(sa.select(_run).where(_run.c.id == run_id)).one_or_none()
     return None if row is None else _value(row)
 
@@ -156,12 +162,24 @@ def listed(
     return [_value(row) for row in tx.run(newest_first)]
 
 
+def wants_driver(tx: Tx, run_id: str) -> bool:
+    """Whether `acquire` would give the lease now."""
+    free = sa.or_(_run.c.lease_expires_at.is_(None), _run.c.lease_expires_at <= tx.now)
+    query = sa.select(_run.c.id).where(
+        _run.c.id == run_id, _run.c.state.in_(_DRIVABLE), free, _MAY_GO_ON
+    )
+    return tx.run(query).one_or_none() is not None
+
+
 def drivable(tx: Tx, host: str, now: datetime, limit: int) -> list[RunId]:
-    """Runs of this host that want a driver: queued, or running with nobody alive at it."""
+    """Runs of this host that want a driver: queued, or running with nobody alive at it.
+
+    During a standstill only those that were called off.
+    """
     free = sa.or_(_run.c.lease_expires_at.is_(None), _run.c.lease_expires_at <= now)
     query = (
         sa.select(_run.c.id)
-        .where(_run.c.host == host, _run.c.state.in_(_DRIVABLE), free)
+        .where(_run.c.host == host, _run.c.state.in_(_DRIVABLE), free, _MAY_GO_ON)
         .order_by(_run.c.created_at, _run.c.id)
         .limit(limit)
     )
@@ -169,12 +187,15 @@ def drivable(tx: Tx, host: str, now: datetime, limit: int) -> list[RunId]:
 
 
 def acquire(tx: Tx, run_id: RunId, holder: str, term: timedelta) -> Lease | None:
-    """Take the lease when it is free or has run out; None when somebody drives the run."""
+    """Take the lease when it is free or has run out; None when somebody drives the run.
+
+    None, too, during a standstill, unless the run was called off.
+    """
     free = sa.or_(_run.c.lease_expires_at.is_(None), _run.c.lease_expires_at <= tx.now)
     now = sa.literal(tx.now, _run.c.started_at.type)
     epoch = tx.run(
         _run.update()
-        .where(_run.c.id == run_id, _run.c.state.in_(_DRIVABLE), free)
+        .where(_run.c.id == run_id, _run.c.state.in_(_DRIVABLE), free, _MAY_GO_ON)
         .values(
             lease_holder=holder,
             lease_epoch=_run.c.lease_epoch + 1,

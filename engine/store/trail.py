@@ -142,12 +142,17 @@ def entries(
     after: int = 0,
     checkpoint_id: str | None = None,
     run_id: str | None = None,
+    event: str | None = None,
     since: datetime | None = None,
 ) -> Iterator[Entry]:
     """The trail behind row `after`, in order, read in pages so that memory stays flat."""
     wanted = [
         column == value
-        for column, value in ((_audit.c.checkpoint_id, checkpoint_id), (_audit.c.run_id, run_id))
+        for column, value in (
+            (_audit.c.checkpoint_id, checkpoint_id),
+            (_audit.c.run_id, run_id),
+            (_audit.c.event, event),
+        )
         if value is not None
     ]
     if since is not None:

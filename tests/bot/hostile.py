@@ -108,6 +108,7 @@ def view(draw: st.DrawFn) -> CheckpointView:
                 views.expired(),
                 views.forced(),
                 views.cancelled(),
+                views.called_off(),
             ]
         )
     )
@@ -131,8 +132,11 @@ def view(draw: st.DrawFn) -> CheckpointView:
         dag_name=draw(text),
         because=draw(st.none() | text),
     )
+    by = replace(views.ANA, name=draw(text))
     return replace(
         made,
+        called_off=made.called_off and replace(made.called_off, by=by, reason=draw(text)),
+        standstill=draw(st.none() | st.builds(views.stopped, text, text)),
         checkpoint=request,
         voices=(said,) * count,
         requester=replace(views.EVE, name=draw(text)),

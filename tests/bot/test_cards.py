@@ -24,12 +24,14 @@ from tests.bot.views import (
     ANA,
     BOB,
     CHECKPOINT_ID,
+    DECIDED_AT,
     DIGEST,
     EVE,
     EXPIRES_AT,
     SECRET,
     approved,
     assert_message,
+    called_off,
     cancelled,
     expired,
     forced,
@@ -178,6 +180,7 @@ def test_a_rejected_card_quotes_the_reason() -> None:
         pytest.param(expired(), id="expired"),
         pytest.param(forced(), id="forced"),
         pytest.param(cancelled(), id="cancelled"),
+        pytest.param(called_off(), id="called-off"),
     ],
 )
 def test_a_settled_card_can_no_longer_be_decided(view: CheckpointView) -> None:
@@ -234,6 +237,26 @@ def test_a_cancelled_card_says_that_its_run_ended() -> None:
     assert "Its run ended" in read
 
 
+def test_a_card_says_who_called_its_run_off_and_why() -> None:
+    """The name stands beside the end, the reason is quoted as that of a decision is."""
+    card = approval_card(called_off())
+    assert_message(card)
+    read = words(card.blocks)
+    assert "Its run was called off" in read
+    assert "by Ana" in read
+    assert "wrong branch" in read
+    assert "by Ana" in card.text
+    assert "rich_text_quote" not in str(approval_card(called_off(reason=" ")).blocks)
+
+
+def test_the_thread_learns_who_called_the_run_off() -> None:
+    """Whoever was asked is told why nobody needs their answer any more."""
+    result = run_result(called_off())
+    assert_message(result)
+    assert result.text == "🚫 Run of deploy was cancelled. Called off by Ana: wrong branch"
+    assert "Called off by Ana: wrong branch" in words(result.blocks)
+
+
 @pytest.mark.parametrize(
     ("ended", "expected"),
     [
@@ -249,6 +272,14 @@ def test_a_cancelled_card_says_that_its_run_ended() -> None:
         (
             run(RunState.FAILED, RunCause.EXPIRED, because="gate"),
             "❌ Run of deploy failed: gate expired, nobody decided",
+        ),
+        (
+            run(RunState.FAILED, RunCause.TIMED_OUT),
+            "❌ Run of deploy failed: it ran out of time",
+        ),
+        (
+            run(RunState.RUNNING, called_off_at=DECIDED_AT),
+            "🚫 Run of deploy was called off; what runs of it is being ended",
         ),
         (run(RunState.CANCELLED), "🚫 Run of deploy was cancelled"),
     ],

@@ -15,6 +15,8 @@ from tests.bot.views import (
     SECRET,
     approved,
     assert_view,
+    called_off,
+    stopped,
     voice,
     waiting,
     words,
@@ -64,6 +66,21 @@ def test_details_lead_to_the_form_while_it_waits() -> None:
     assert ids == ["approve_in_modal", "reject_in_modal"]
     ended = modals.details(approved(), viewer_may_see_secrets=True)
     assert all(block["type"] != "actions" for block in ended["blocks"])
+
+
+def test_details_say_that_everything_stands_still() -> None:
+    """Who stopped it and why, as long as the run could go on."""
+    for view, told in ((waiting(), True), (called_off(), False)):
+        shown = modals.details(replace(view, standstill=stopped()), viewer_may_see_secrets=False)
+        assert_view(shown)
+        assert ("by Ana: site down" in words(shown)) is told
+        assert ("Nothing starts before signoff unpause" in words(shown)) is told
+
+
+def test_details_say_who_called_the_run_off() -> None:
+    """And why, beside how the run ended."""
+    shown = words(modals.details(called_off(), viewer_may_see_secrets=False))
+    assert "Called off by Ana: wrong branch" in shown
 
 
 def test_details_say_how_much_was_cut_and_where_the_rest_is() -> None:

@@ -35,6 +35,7 @@ from tests.bot.views import (
     approved,
     assert_message,
     checkpoint,
+    stopped,
     waiting,
     words,
 )
@@ -167,6 +168,17 @@ def test_help_is_under_the_registered_name() -> None:
     assert "/approvals whoami" in message.text
 
 
+def test_a_list_says_that_everything_stands_still() -> None:
+    """In its head, with who and why; somebody erased has no name any more."""
+    page = replace(_page(checkpoint()), standstill=stopped())
+    message = lists.pending_list(page, ListState())
+    assert_message(message)
+    assert "by Ana: site down" in words(message.blocks)
+    assert "Signoff stands still since 2026-01-02 14:02 UTC by Ana: site down." in message.text
+    nameless = replace(page, standstill=stopped(name="", reason=""))
+    assert "by (name erased)" in words(lists.pending_list(nameless, ListState()).blocks)
+
+
 def test_a_notice_is_a_message() -> None:
     """Errors and misunderstandings are answered like anything else."""
     message = lists.notice(notices.not_understood(NotUnderstood("<!here>", "help")))
@@ -185,7 +197,8 @@ def test_whatever_others_write_slack_takes_the_list(
 ) -> None:
     """Hostile prompts and names make valid lists that cannot act."""
     rows = [replace(view.checkpoint) for view in views] * lists.PAGE_ROWS
-    assert_message(lists.pending_list(_page(*rows, after=MORE), ListState(tenant="a" * 100)))
+    page = replace(_page(*rows, after=MORE), standstill=stopped(name, source))
+    assert_message(lists.pending_list(page, ListState(tenant="a" * 100)))
     assert_message(lists.show(views[0]))
     held = {name: Entitlement(Role.ADMIN, source)}
     assert_message(lists.whoami(replace(EVE, name=name), held))

@@ -1,5 +1,6 @@
 """Modals: the request restated, the form, everything, and why not."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ from tests.bot.views import (
     assert_view,
     expired,
     rejected,
+    stopped,
     voice,
     waiting,
     words,
@@ -231,6 +233,14 @@ def test_a_counted_vote_is_confirmed() -> None:
     view = modals.counted_view(waiting([voice(ANA)], policy=Policy(quorum=2)), Choice.APPROVE)
     assert_view(view)
     assert "Approval recorded: 1 of 2" in words(view)
+
+
+def test_a_counted_vote_is_told_that_everything_stands_still() -> None:
+    """It counts; the run goes on only afterwards."""
+    asked = replace(waiting([voice(ANA)], policy=Policy(quorum=2)), standstill=stopped())
+    view = modals.counted_view(asked, Choice.APPROVE)
+    assert_view(view)
+    assert "by Ana: site down" in words(view)
 
 
 REASON = Finding(Rule.REASON, False, "required", "none")

@@ -8,6 +8,7 @@ from tests.bot.views import (
     ANA,
     BOB,
     approved,
+    called_off,
     cancelled,
     expired,
     forced,
@@ -75,6 +76,12 @@ def test_a_missing_role_is_explained_without_a_checkpoint_too() -> None:
             cancelled(),
             "Cancelled\nIts run ended on 2026-01-02 14:02 UTC, so nothing is asked any more.",
             id="cancelled",
+        ),
+        pytest.param(
+            called_off(),
+            "Cancelled\nAna called its run off on 2026-01-02 14:02 UTC, "
+            "so nothing is asked any more.",
+            id="called-off",
         ),
     ],
 )

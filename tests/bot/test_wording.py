@@ -16,6 +16,7 @@ from tests.bot.views import (
     BOB,
     DECIDED_AT,
     approved,
+    called_off,
     cancelled,
     expired,
     forced,
@@ -93,6 +94,11 @@ def test_names_are_listed_as_in_speech(count: int, expected: str) -> None:
         ),
         pytest.param(
             cancelled(), "Its run ended 2026-01-02 14:02 UTC · nobody decided", id="cancelled"
+        ),
+        pytest.param(
+            called_off(),
+            "Its run was called off 2026-01-02 14:02 UTC · by Ana · nobody decided",
+            id="called-off",
         ),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Any
 from bot.cards import Message
 from bot.sandbox.limits import check_message, check_update, check_view
 from engine import (
+    CalledOff,
     Cause,
     Checkpoint,
     CheckpointId,
@@ -27,6 +28,7 @@ from engine import (
     RunCause,
     RunId,
     RunState,
+    Standstill,
     Surface,
     TaskId,
     Voice,
@@ -150,6 +152,17 @@ def forced(**changes: Any) -> CheckpointView:
 def cancelled(**changes: Any) -> CheckpointView:
     """Its run ended first."""
     return _ended(CheckpointState.CANCELLED, Cause.RUN_ENDED, (), changes)
+
+
+def called_off(by: PersonView = ANA, reason: str = "wrong branch") -> CheckpointView:
+    """Its run was called off at 14:02."""
+    over = run(RunState.CANCELLED, ended_at=DECIDED_AT, called_off_at=DECIDED_AT)
+    return replace(cancelled(of_run=over), called_off=CalledOff(by, reason, DECIDED_AT))
+
+
+def stopped(name: str = "Ana", reason: str = "site down") -> Standstill:
+    """Everything stands still since 14:02."""
+    return Standstill(ANA.id, name, DECIDED_AT, reason)
 
 
 def _ended(

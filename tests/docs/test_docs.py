@@ -150,7 +150,7 @@ def test_the_finder_finds_command_lines() -> None:
     }
     assert {line: next(invocations(line)) for line in lines} == lines
     assert list(invocations("sudo useradd --system signoff")) == []
-    assert problem_with(["runs", "cancel"]) is not None
+    assert problem_with(["runs", "forget"]) is not None
     assert problem_with(["run", "x.yml", "--force"]) is not None
 
 

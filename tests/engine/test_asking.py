@@ -12,6 +12,7 @@ from engine.ending import expire_due
 from engine.identity import Role
 from engine.model import Checkpoint, Choice, RunCause, RunState, TaskId, TaskState
 from engine.policy import Refused
+from engine.steering import cancel
 from engine.store import checkpoints, runs, tasks
 from engine.store.writer import Store, Tx
 from tests.engine.build import (
@@ -45,13 +46,12 @@ def again(opened: Checkpoint, user: str = "U0ANA") -> partial[AskedAgain | Decid
     return partial(ask_again, checkpoint_id=opened.id, caller=caller(user))
 
 
-def run_fails(tx: Tx, opened: Checkpoint, because: str = "release") -> None:
+def run_fails(tx: Tx, opened: Checkpoint, cause: RunCause = RunCause.EXPIRED) -> None:
     """What the driver does after an expiry: skip what is behind it, and end the run."""
     lease = runs.acquire(tx, opened.run_id, "worker", TERM)
     assert lease is not None
     tasks.set_state(tx, opened.run_id, SHIP, TaskState.PENDING, TaskState.SKIPPED)
-    cause = RunCause.EXPIRED if because == "release" else RunCause.TASK_FAILED
-    runs.end(tx, lease, RunState.FAILED, cause, TaskId(because))
+    runs.end(tx, lease, RunState.FAILED, cause, TaskId("release"))
 
 
 async def states(store: Store, opened: Checkpoint) -> dict[str, str]:
@@ -127,13 +127,28 @@ async def test_nothing_that_has_run_runs_again(
     assert await refused_for(store, opened) == "askable: ship behind it has run"
 
 
-async def test_a_run_that_failed_for_another_reason_stays_failed(
+async def test_another_branch_that_failed_is_no_obstacle(
     store: Store, clock: FakeClock, opened: Checkpoint
 ) -> None:
-    """Asking again mends no failed task."""
+    """The run is named after the failure, yet its expired question is asked anew."""
     await expired(store, clock, opened)
-    await store.write(partial(run_fails, opened=opened, because="build"))
-    assert await refused_for(store, opened) == "askable: its run has failed"
+    await store.write(partial(run_fails, opened=opened, cause=RunCause.TASK_FAILED))
+    assert isinstance(await store.write(again(opened)), AskedAgain)
+    run = await store.read(partial(run_of, opened=opened))
+    assert (run.state, run.cause) == (RunState.RUNNING, None)
+
+
+async def test_a_run_that_ran_out_of_time_or_was_called_off_does_not_ask(
+    store: Store, clock: FakeClock, opened: Checkpoint
+) -> None:
+    """It would end again at once: it has to be tried again, or started anew."""
+    await expired(store, clock, opened)
+    await store.write(partial(run_fails, opened=opened, cause=RunCause.TIMED_OUT))
+    assert await refused_for(store, opened) == "askable: its run ran out of time"
+    late = await store.write(waiting)
+    await expired(store, clock, late)
+    await store.write(partial(cancel, run_id=late.run_id, caller=caller()))
+    assert await refused_for(store, late) == "askable: its run was called off"
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,16 @@ def test_a_retry_becomes_due_as_time_goes_by() -> None:
     assert frontier.plan(soon, ROOM) == Plan(start=ids("a"))
 
 
+def test_a_task_that_is_tried_again_is_planned_once() -> None:
+    """However often it was planned before it started."""
+    graph = dag(shell("a"), shell("b"))
+    frontier = Frontier(graph, where(graph))
+    frontier.plan(NOW, ROOM)
+    for state in (S.RUNNING, S.PENDING):
+        frontier.move(TaskId("a"), state)
+    assert frontier.plan(NOW, ROOM) == Plan(start=ids("a", "b"))
+
+
 def test_no_more_is_started_than_there_is_room_for() -> None:
     """The first in order go first; what is being made ready is planned no more."""
     graph = dag(shell("a"), shell("b"), shell("c"), gate("g"))

@@ -474,8 +474,9 @@ def test_a_ruling_lists_every_rule_it_applied_in_order() -> None:
 
 
 def test_every_rule_is_applied_somewhere() -> None:
-    """No name of a rule is left over: the surface fails look-ups, asking again has its own."""
-    assert set(Rule) == {*COUNTING, Rule.LOOK_UP, Rule.ASKABLE}
+    """No name is left over: the surface fails look-ups, asking again and steering have theirs."""
+    steering = {Rule.CANCELLABLE, Rule.RETRYABLE, Rule.STANDSTILL}
+    assert set(Rule) == {*COUNTING, Rule.LOOK_UP, Rule.ASKABLE, *steering}
 
 
 def test_a_finding_is_recorded_in_full() -> None:

@@ -13,7 +13,7 @@ import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.text import Text
@@ -26,6 +26,7 @@ from engine.queries import run_view
 from engine.store.tasks import TaskRecord
 from engine.store.writer import Store
 from tests.bot.cli.terminal import OTHER, Terminal, me
+from tests.bot.views import stopped
 from tests.engine.build import deploy_dag, new_run, now
 
 SHORT = """\
@@ -229,6 +230,15 @@ def test_a_low_terminal_shows_what_matters(sqlite_url: str) -> None:
     rows: list[Text] = frame(seen, _words, 4)
     assert [row.plain.split()[1] for row in rows[1:]] == ["release", "and"]
     assert rows[-1].plain == "… and 2 more tasks"
+
+
+def test_a_frame_says_that_everything_stands_still(sqlite_url: str) -> None:
+    """Under the heading, so that nobody waits for what cannot come; a low terminal keeps it."""
+    seen = replace(_seen(sqlite_url), standstill=stopped(reason="site\x1b[2J down"))
+    rows: list[Text] = frame(seen, _words, 6)
+    assert "stands still since 2026-01-02 14:02 UTC by Ana: site" in rows[1].plain
+    assert "\x1b" not in rows[1].plain
+    assert len(rows) <= 6
 
 
 def test_a_run_that_has_not_started_has_a_short_timeline(sqlite_url: str) -> None:
