@@ -1,0 +1,185 @@
+"""Runs that are called off, timed or held still while a driver is at work on them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from engine.dag import OnInterrupt, PythonCall
+from engine.model import Choice, RunId, RunState, TaskId, TaskState
+from engine.standstill import begin, end
+from engine.steering import cancel
+from engine.store import outbox, runs, tasks
+from engine.store.runs import Run
+from engine.store.tasks import Start
+from engine.store.writer import Tx
+from engine.worker import work
+from tests.engine.running import ANA, HOST, Bench, gate, task
+
+S = TaskState
+TERM = timedelta(minutes=1)
+NOBODY = f"{HOST}:1:12.00"  # pid 1 did not start then: such a holder is dead
+SLEEPS = (
+    "import time, os\ndef f():\n    open('pid', 'w').write(str(os.getpid()))\n    time.sleep(60)\n"
+)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """A store of its own in a folder of its own."""
+    bench = Bench(tmp_path)
+    yield bench
+    bench.store.close()
+
+
+async def appears(path: Path) -> str:
+    """Wait for a file with something in it."""
+    while not path.exists() or not path.read_text():
+        await asyncio.sleep(0.01)
+    return path.read_text()
+
+
+def is_there(pid: str) -> bool:
+    """Whether this process still runs."""
+    stat = Path(f"/proc/{pid.strip()}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+async def called_off(bench: Bench, run_id: RunId) -> None:
+    """Ana calls the run off."""
+    done = await bench.store.write(partial(cancel, run_id=run_id, caller=ANA, reason="wrong one"))
+    assert isinstance(done, Run)
+
+
+async def left_running(bench: Bench, run_id: RunId) -> None:
+    """A dead holder left the task `a` running."""
+
+    def write(tx: Tx) -> None:
+        assert runs.acquire(tx, run_id, NOBODY, TERM) is not None
+        tasks.start(tx, run_id, [Start(TaskId("a"), 1, None, None)])
+
+    await bench.store.write(write)
+
+
+async def held(bench: Bench, run_id: RunId) -> bool:
+    """Whether somebody drives the run."""
+    return not await bench.store.read(partial(_is_free, run_id=run_id))
+
+
+def _is_free(tx: Tx, run_id: RunId) -> bool:
+    query = "SELECT lease_holder IS NULL FROM run WHERE id = ?"
+    return bool(tx.connection.exec_driver_sql(query, (run_id,)).scalar_one())
+
+
+@asynccontextmanager
+async def working(bench: Bench) -> AsyncIterator[None]:
+    """A worker in this process."""
+    stop = asyncio.Event()
+    worker = asyncio.create_task(work(bench.store, bench.settings, stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await worker
+
+
+class TestCalledOff:
+    @pytest.mark.parametrize(
+        "at_work",
+        ["echo $$ > pid; sleep 60", PythonCall(ref="jobs:f")],
+        ids=["command", "function"],
+    )
+    async def test_what_runs_is_ended(self, bench: Bench, at_work: str | PythonCall) -> None:
+        """The process is gone, the tasks and the run are cancelled, nothing else has started."""
+        (bench.folder / "jobs.py").write_text(SLEEPS)
+        run_id = await bench.submit(
+            bench.dag(task("a", at_work, retries=5), task("b", "touch ran", "a"), gate("ok"))
+        )
+        driving = asyncio.create_task(bench.drive(run_id))
+        pid = await appears(bench.folder / "pid")
+        await called_off(bench, run_id)
+        assert await driving is RunState.CANCELLED
+        assert not is_there(pid)
+        assert await bench.states(run_id) == {"a": S.CANCELLED, "b": S.CANCELLED, "ok": S.CANCELLED}
+        assert (await bench.tasks(run_id))["a"].error == "ended because its run was called off"
+        assert not (bench.folder / "ran").exists()
+        told = await bench.store.write(partial(outbox.claim, holder="t", term=TERM, limit=9))
+        assert outbox.DeliveryKind.RUN_ENDED in {delivery.kind for delivery in told}
+
+    async def test_a_task_that_waits_for_its_retry_is_not_tried_again(self, bench: Bench) -> None:
+        """A run called off between two attempts ends at once, and its driver lets go."""
+        later = timedelta(hours=1)
+        run_id = await bench.submit(bench.dag(task("a", "false", retries=1, retry_delay=later)))
+        driving = asyncio.create_task(bench.drive(run_id))
+        while (await bench.tasks(run_id))["a"].not_before is None:
+            await asyncio.sleep(0.01)
+        await called_off(bench, run_id)
+        assert await driving is RunState.CANCELLED
+        assert (await bench.tasks(run_id))["a"].attempt == 1
+
+    async def test_what_a_dead_driver_left_is_not_repeated(self, bench: Bench) -> None:
+        """Even with `on_interrupt: retry`: whoever takes the run up only brings it to its end."""
+        dag = bench.dag(task("a", "echo x >> ran", on_interrupt=OnInterrupt.RETRY))
+        run_id = await bench.submit(dag)
+        await left_running(bench, run_id)
+        await called_off(bench, run_id)
+        assert await bench.drive(run_id) is RunState.CANCELLED
+        assert not (bench.folder / "ran").exists()
+
+
+class TestStandstill:
+    async def test_what_runs_finishes_and_nothing_starts(self, bench: Bench) -> None:
+        """The driver lets go of the run, and the worker goes on with it afterwards."""
+        async with working(bench):
+            run_id = await bench.submit(
+                bench.dag(
+                    task("a", "echo x > begun; until test -e go; do sleep 0.01; done"),
+                    task("b", "touch ran", "a"),
+                )
+            )
+            await appears(bench.folder / "begun")
+            await bench.store.write(partial(begin, caller=ANA, reason="site down"))
+            (bench.folder / "go").touch()
+            while (await bench.states(run_id))["a"] is not S.SUCCEEDED or await held(bench, run_id):
+                await asyncio.sleep(0.01)
+            assert await bench.states(run_id) == {"a": S.SUCCEEDED, "b": S.PENDING}
+            assert (await bench.run_of(run_id)).state is RunState.RUNNING
+            await bench.store.write(partial(end, caller=ANA))
+            while not (await bench.run_of(run_id)).has_ended:
+                await asyncio.sleep(0.01)
+        assert (bench.folder / "ran").exists()
+
+    async def test_a_decision_counts_and_takes_effect_afterwards(self, bench: Bench) -> None:
+        """Nobody's answer is lost, and no run resumes."""
+        async with working(bench):
+            run_id, _ = await bench.run(gate("ok"), task("b", "touch ran", "ok"))
+            await bench.store.write(partial(begin, caller=ANA))
+            await bench.decide(run_id, Choice.APPROVE)
+            other = await bench.submit(bench.dag(task("c", "touch ran")))
+            await asyncio.sleep(0.1)
+            assert (await bench.run_of(other)).state is RunState.QUEUED
+            assert not (bench.folder / "ran").exists()
+            await bench.store.write(partial(end, caller=ANA))
+            for each in (run_id, other):
+                while not (await bench.run_of(each)).has_ended:
+                    await asyncio.sleep(0.01)
+        assert (bench.folder / "ran").exists()
+
+
+class TestPlaces:
+    async def test_a_worker_runs_only_so_many_tasks_at_once(self, bench: Bench) -> None:
+        """Over all its runs; the others follow as places become free."""
+        bench.change(max_tasks=2)
+        alone = "mkdir place.$$ && ls -d place.* | wc -l >> seen; sleep 0.05; rmdir place.$$"
+        many = [task(f"t{number}", alone) for number in range(3)]
+        async with working(bench):
+            ids = [await bench.submit(bench.dag(*many)) for _ in range(3)]
+            for run_id in ids:
+                while not (await bench.run_of(run_id)).has_ended:
+                    await asyncio.sleep(0.01)
+        seen = [int(count) for count in (bench.folder / "seen").read_text().split()]
+        assert (len(seen), max(seen)) == (9, 2)
