@@ -87,8 +87,8 @@ class Crew:
         task = self._around.dag.task(task_id)
         ready = None
         if not self._outputs.missing(task.depends_on):
-            inputs = self._inputs(self._outputs.get(task.depends_on))
-            ready = self._workshop.at_once(self._attempt(task, number, inputs))
+            outputs = self._outputs.get(task.depends_on)
+            ready = self._at_once(self._attempt(task, number, outputs))
         if ready is not None:
             self._ready[task_id] = (number, ready)
         else:
@@ -184,21 +184,21 @@ class Crew:
             for parent in missing:
                 self._outputs.put(parent, read.get(parent, {}))
             outputs = {parent: (outputs | read).get(parent, {}) for parent in task.depends_on}
-        if sum(map(self._outputs.size, outputs)) > _MOST_INPUT:
+        attempt = self._attempt(task, number, outputs)
+        return self._at_once(attempt) or await self._workshop.prepare(attempt)
+
+    def _at_once(self, attempt: Attempt) -> Ready | None:
+        if sum(map(self._outputs.size, attempt.task.depends_on)) > _MOST_INPUT:
             return Unstartable(_TOO_MUCH)
-        attempt = self._attempt(task, number, self._inputs(outputs))
-        return self._workshop.at_once(attempt) or await self._workshop.prepare(attempt)
+        return self._workshop.at_once(attempt)
 
-    def _inputs(self, outputs: dict[TaskId, JsonObject]) -> JsonObject:
-        return flatten({PARAMS: self._around.params, **outputs})
-
-    def _attempt(self, task: Task, number: int, inputs: JsonObject) -> Attempt:
+    def _attempt(self, task: Task, number: int, outputs: Mapping[TaskId, JsonObject]) -> Attempt:
         around = self._around
         return Attempt(
             run_id=around.run_id,
             task=task,
             number=number,
-            inputs=inputs,
+            inputs=flatten({PARAMS: around.params, **outputs}),
             directory=around.dag.directory,
             python=around.dag.python,
             passed=around.passed,

@@ -1,6 +1,11 @@
 """Callables as tasks: what they are given, what may go wrong, what is found before a run."""
 
+import asyncio
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +13,14 @@ import pytest
 
 from engine.dag import Dag, PythonCall, Shell, Task
 from engine.errors import InvalidDag
-from engine.model import TaskId
-from engine.tasks import check_dag
+from engine.model import RunId, RunState, TaskId, TaskState
+from engine.store import journal
+from engine.task_events import TaskEvent
+from engine.tasks import Spare, check_dag
+from engine.tasks.groups import members
 from tests.engine.attempts import error, output, run_once
+from tests.engine.running import Bench
+from tests.engine.running import task as job
 
 
 def module(folder: Path, text: str, name: str = "jobs") -> None:
@@ -154,3 +164,146 @@ class TestChecking:
         wrong = Task(id=TaskId("t"), work=Shell(command="true", cwd="sub"))
         assert "task 't': cwd 'sub' is not a folder" in await problems(dag(tmp_path, wrong))
         assert "does not exist" in await problems(dag(tmp_path / "gone", wrong))
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """A store of its own in a folder of its own."""
+    bench = Bench(tmp_path)
+    yield bench
+    bench.store.close()
+
+
+def in_a_row(*functions: str) -> list[Task]:
+    """Tasks that call these functions, each after the one before: one host can serve them all."""
+    names = [f"t{number}" for number in range(len(functions))]
+    return [
+        job(name, PythonCall(ref=f"jobs:{function}"), *names[max(0, at - 1) : at])
+        for at, (name, function) in enumerate(zip(names, functions, strict=True))
+    ]
+
+
+WHO = "import os\ndef who(): return {'pid': os.getpid()}\n"
+
+
+async def pids(bench: Bench, run_id: RunId, *tasks: str) -> list[int]:
+    """The processes that the functions of these tasks ran in."""
+    records = await bench.tasks(run_id)
+    return [dict(records[name].output or {})["pid"] for name in tasks]
+
+
+class TestHosts:
+    async def test_functions_in_a_row_share_a_host(self, bench: Bench) -> None:
+        """A function costs a message, not the start of an interpreter."""
+        module(bench.folder, WHO)
+        run_id, _ = await bench.run(*in_a_row("who", "who", "who"))
+        first, *others = await pids(bench, run_id, "t0", "t1", "t2")
+        assert others == [first, first]
+        assert not members(first)
+
+    @pytest.mark.parametrize(
+        "leaves",
+        [
+            "from threading import Thread\ndef f(): Thread(target=sleep, args=(60,)).start()",
+            "from threading import Thread\ndef f(): Thread(target=sleep, args=(60,), daemon=1).start()",
+            "import subprocess\ndef f(): subprocess.Popen(['sleep', '60'])",
+            "import os\ndef f():\n    if os.fork() == 0: sleep(60)\n",
+        ],
+        ids=["a thread", "a daemon thread", "a command", "a fork"],
+    )
+    async def test_what_a_function_leaves_going_on_ends_with_its_host(
+        self, bench: Bench, leaves: str
+    ) -> None:
+        """The next function meets none of it: it runs in another host."""
+        module(bench.folder, f"from time import sleep\n{WHO}{leaves}\n")
+        run_id, state = await bench.run(*in_a_row("who", "f", "who"))
+        assert state is RunState.SUCCEEDED
+        before, after = await pids(bench, run_id, "t0", "t2")
+        assert before != after
+        assert not members(before)
+
+    async def test_a_host_that_is_killed_fails_its_task_alone(self, bench: Bench) -> None:
+        """Its task says so; a retry, and every later function, has a new host."""
+        dies = "def f():\n    if os.environ['SIGNOFF_ATTEMPT'] == '1': os.kill(os.getpid(), 9)\n"
+        module(bench.folder, f"{WHO}{dies}")
+        [first, second] = in_a_row("f", "who")
+        again = replace(first, retries=1, retry_delay=timedelta(0))
+        run_id, state = await bench.run(again, second)
+        assert state is RunState.SUCCEEDED
+        happened = await bench.store.read(partial(journal.of_run, run_id=run_id))
+        [retried] = [one for one in happened if one.event is TaskEvent.RETRIED]
+        assert retried.error == "was killed by SIGKILL"
+
+    async def test_each_function_finds_its_own_surroundings(self, bench: Bench) -> None:
+        """Folder, variables and inputs are those of the task, whatever the one before did."""
+        module(
+            bench.folder,
+            "import os\n"
+            "def spoils():\n    os.environ['MINE'] = 'x'\n    os.chdir('/')\n    return {'v': 1}\n"
+            "def f(**given):\n"
+            "    seen = [os.environ.get(k) for k in ('MINE', 'SIGNOFF_TASK_ID', 't0__v')]\n"
+            "    return {'seen': seen, 'cwd': os.getcwd(), 'given': given}\n",
+        )
+        run_id, _ = await bench.run(*in_a_row("spoils", "f"))
+        assert await bench.output(run_id, "t1") == {
+            "seen": [None, "t1", "1"],
+            "cwd": str(bench.folder),
+            "given": {"t0__v": 1},
+        }
+
+    async def test_each_function_has_its_own_log(self, bench: Bench) -> None:
+        """What a shared host prints belongs to the task that it works for."""
+        module(
+            bench.folder,
+            "def f():\n    import os\n    print('I am', os.environ['SIGNOFF_TASK_ID'])",
+        )
+        run_id, _ = await bench.run(*in_a_row("f", "f"))
+        tails = {name: record.log_tail for name, record in (await bench.tasks(run_id)).items()}
+        assert tails == {"t0": "I am t0\n", "t1": "I am t1\n"}
+
+    async def test_an_output_has_a_limit(self, tmp_path: Path) -> None:
+        """More than 1 MiB is refused with what to do instead; just below it is handed on."""
+        module(tmp_path, "def f(n): return {'a': 'x' * n}")
+        fits = await run_once(tmp_path, PythonCall(ref="jobs:f", params={"n": (1 << 20) - 20}))
+        assert len(output(fits)["a"]) == (1 << 20) - 20
+        said = error(await run_once(tmp_path, PythonCall(ref="jobs:f", params={"n": 1 << 20})))
+        assert said == (
+            "jobs:f returned more than 1 MiB: write a file elsewhere and return its name"
+        )
+
+    async def test_a_function_cannot_answer_for_its_host(self, bench: Bench) -> None:
+        """Whatever a function does to the host's own socket fails its task and nothing else."""
+        module(
+            bench.folder,
+            "import os, sys\n"
+            "def f(): os.write(int(sys.argv[1]), b'rubbish\\n')\n"
+            "def g(): os.close(int(sys.argv[1]))\n",
+        )
+        run_id, state = await bench.run(*(replace(t, depends_on=()) for t in in_a_row("f", "g")))
+        assert state is RunState.FAILED
+        assert set((await bench.states(run_id)).values()) == {TaskState.FAILED}
+
+    async def test_a_worker_keeps_one_host_ready(self, bench: Bench) -> None:
+        """So that a function behind a decision does not wait for an interpreter to start."""
+        module(bench.folder, WHO)
+        spare = Spare()
+        spare.make()
+        async with asyncio.timeout(10):
+            while (host := spare.take()) is None:
+                await asyncio.sleep(0.01)
+        assert members(host.pgid)
+        await host.end()
+        await spare.close()
+        assert not members(host.pgid)
+
+    async def test_inputs_have_a_limit_together(self, bench: Bench) -> None:
+        """Many large outputs for one task are refused with a word, before it starts."""
+        module(bench.folder, "def big(): return {'a': 'x' * 1_000_000}\ndef f(**given): ...\n")
+        many = [job(f"t{n}", PythonCall(ref="jobs:big")) for n in range(9)]
+        joined = job("all", PythonCall(ref="jobs:f"), *(one.id for one in many))
+        run_id, state = await bench.run(*many, joined)
+        assert state is RunState.FAILED
+        said = (await bench.tasks(run_id))["all"].error
+        assert (
+            said == "its inputs are larger than 8 MiB together: hand on the names of files instead"
+        )
