@@ -35,8 +35,19 @@ def holder_name(host: str) -> str:
 
 def is_dead_holder(holder: str, host: str) -> bool:
     """Whether a lease was signed on this host, by a process that is no more."""
+    signed = _process_of(holder, host)
+    return signed is not None and not is_alive(*signed)
+
+
+def is_live_holder(holder: str, host: str) -> bool:
+    """Whether a lease was signed on this host, by a process that still runs."""
+    signed = _process_of(holder, host)
+    return signed is not None and is_alive(*signed)
+
+
+def _process_of(holder: str, host: str) -> tuple[int, float] | None:
     match holder.rsplit(":", 2):
         case [where, pid, started] if where == host and pid.isdecimal():
-            return not is_alive(int(pid), float(started))
+            return int(pid), float(started)
         case _:
-            return False
+            return None

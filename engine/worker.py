@@ -7,11 +7,13 @@ from contextlib import suppress
 from functools import partial
 
 from engine.bell import Bell
+from engine.doubt import Doubt
 from engine.errors import LeaseLost, RunNotFound, StoreError
 from engine.liveness import is_dead_holder, this_process
 from engine.model import RunId, RunState
 from engine.runner import RunnerSettings, drive
 from engine.store import processes, runs
+from engine.store.runs import Lapsed
 from engine.store.writer import Store, Tx
 from engine.tasks import Spare
 from engine.workplace import Workplace
@@ -45,6 +47,7 @@ async def drive_here(store: Store, run_id: RunId, settings: RunnerSettings) -> R
     Raises `RunNotFound`.
     """
     bell = Bell(store.changes(), settings.sweep.total_seconds())
+    doubt = Doubt(settings.host, settings.holder, settings.lease_term)
     try:
         while True:
             await free_dead(store, settings.host)
@@ -52,7 +55,9 @@ async def drive_here(store: Store, run_id: RunId, settings: RunnerSettings) -> R
             if state not in {RunState.QUEUED, RunState.RUNNING}:
                 return state
             # On PostgreSQL every write rings every bell, ours too: look before asking.
-            wanted = await store.read(partial(runs.wants_driver, run_id=run_id))
+            wanted, lapsed = await store.read(partial(_wanted, run_id=run_id, host=settings.host))
+            doubted = doubt.about(lapsed, store.clock.monotonic())
+            wanted = wanted and run_id not in doubted
             lease = await store.write(_acquiring(run_id, settings)) if wanted else None
             if lease is None:
                 await bell.wait(settings.heartbeat.total_seconds())
@@ -83,6 +88,7 @@ class _Worker:
         self._bell = Bell(store.changes(), settings.sweep.total_seconds())
         self._drives: dict[RunId, asyncio.Task[None]] = {}
         self._freed_at = -_FREE_DEAD_S
+        self._doubt = Doubt(settings.host, settings.holder, settings.lease_term)
         self._workplace = Workplace(settings.max_tasks, Spare())
         self._background = [
             asyncio.create_task(self._await_stop()),
@@ -113,15 +119,10 @@ class _Worker:
         room = self._settings.max_runs - len(self._drives)
         if room <= 0:
             return
-        waiting = await self._store.read(
-            partial(
-                runs.drivable,
-                host=self._settings.host,
-                now=self._store.clock.now(),
-                limit=_MANY,
-            )
-        )
-        for run_id in [run_id for run_id in waiting if run_id not in self._drives][:room]:
+        waiting, lapsed = await self._store.read(partial(_waiting, host=self._settings.host))
+        doubted = self._doubt.about(lapsed, self._store.clock.monotonic())
+        free = [run_id for run_id in waiting if run_id not in doubted | self._drives.keys()]
+        for run_id in free[:room]:
             self._drives[run_id] = asyncio.create_task(self._drive(run_id))
             self._drives[run_id].add_done_callback(partial(self._forget, run_id))
 
@@ -170,6 +171,14 @@ class _Worker:
             await attempt()
         except StoreError as trouble:
             _log.warning("%s; trying again", trouble)
+
+
+def _waiting(tx: Tx, host: str) -> tuple[list[RunId], list[Lapsed]]:
+    return runs.drivable(tx, host, tx.now, _MANY), runs.lapsed(tx, host)
+
+
+def _wanted(tx: Tx, run_id: RunId, host: str) -> tuple[bool, list[Lapsed]]:
+    return runs.wants_driver(tx, run_id), runs.lapsed(tx, host)
 
 
 def _acquiring(run_id: RunId, settings: RunnerSettings) -> Callable[[Tx], runs.Lease | None]:

@@ -50,6 +50,15 @@ class Lease:
     epoch: int
 
 
+@dataclass(frozen=True, slots=True)
+class Lapsed:
+    """A lease that ran out while its holder should have been driving."""
+
+    run_id: RunId
+    holder: str
+    expired_at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """A run as recorded. Times are aware and in UTC."""
@@ -160,6 +169,17 @@ def listed(
         query = query.where(_run.c.state == state)
     newest_first = query.order_by(_run.c.created_at.desc(), _run.c.id.desc()).limit(limit)
     return [_value(row) for row in tx.run(newest_first)]
+
+
+def lapsed(tx: Tx, host: str) -> list[Lapsed]:
+    """The leases on runs of this host that ran out and that nobody has taken yet."""
+    query = sa.select(_run.c.id, _run.c.lease_holder, _run.c.lease_expires_at).where(
+        _run.c.host == host,
+        _run.c.state.in_(_DRIVABLE),
+        _run.c.lease_holder.is_not(None),
+        _run.c.lease_expires_at <= tx.now,
+    )
+    return [Lapsed(RunId(row.id), row.lease_holder, row.lease_expires_at) for row in tx.run(query)]
 
 
 def wants_driver(tx: Tx, run_id: str) -> bool:

@@ -205,7 +205,7 @@ class TestHosts:
         "leaves",
         [
             "from threading import Thread\ndef f(): Thread(target=sleep, args=(60,)).start()",
-            "from threading import Thread\ndef f(): Thread(target=sleep, args=(60,), daemon=1).start()",
+            "import threading\ndef f():\n  t = threading.Timer(60, f)\n  t.daemon = 1; t.start()",
             "import subprocess\ndef f(): subprocess.Popen(['sleep', '60'])",
             "import os\ndef f():\n    if os.fork() == 0: sleep(60)\n",
         ],
