@@ -175,6 +175,8 @@ def _explain(error: yaml.MarkedYAMLError, text: str) -> tuple[int | None, str]:
     line = None if mark is None else min(mark.line + 1, len(text.splitlines()) or 1)
     if mark is not None and _is_tab(text, mark):
         return line, "a tab stands where YAML allows only spaces"
+    if error.context == "while scanning an alias":  # a cron text, more often than not
+        return line, "a value that begins with * must stand in quotes"
     parts = [part for part in (error.context, error.problem) if part]
     return line, f"this is not YAML: {', '.join(parts)}"
 

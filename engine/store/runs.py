@@ -59,6 +59,7 @@ class Run:
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    scheduled_for: datetime | None = None  # the tick of its schedule; None: somebody asked for it
 
     @property
     def has_ended(self) -> bool:
@@ -75,8 +76,12 @@ def insert(
     requester: PersonId,
     requested_as: str,
     params: JsonObject | None = None,
+    scheduled_for: datetime | None = None,
 ) -> str:
-    """Write a queued run pinned to its DAG; returns the DAG digest."""
+    """Write a queued run pinned to its DAG; returns the DAG digest.
+
+    A DAG has one run to a tick of its schedule: see `of_tick`.
+    """
     pinned = dag_digest(dag)
     known = tx.run(sa.select(_dag.c.digest).where(_dag.c.digest == pinned)).one_or_none()
     if known is None:
@@ -101,6 +106,7 @@ def insert(
             requested_as=requested_as,
             params=dict(params or {}),
             created_at=tx.now,
+            scheduled_for=scheduled_for,
             lease_epoch=0,
             revision=0,
             worked_s=0.0,
@@ -144,6 +150,27 @@ def listed(
         query = query.where(_run.c.state == state)
     newest_first = query.order_by(_run.c.created_at.desc(), _run.c.id.desc()).limit(limit)
     return [_value(row) for row in tx.run(newest_first)]
+
+
+def of_tick(tx: Tx, tenant: str, dag_name: str, tick: datetime) -> RunId | None:
+    """The run that a schedule started for this tick; None when there is none."""
+    query = sa.select(_run.c.id).where(*_of(tenant, dag_name), _run.c.scheduled_for == tick)
+    return tx.run(query).scalar_one_or_none()
+
+
+def latest(tx: Tx, tenant: str, dag_name: str) -> Run | None:
+    """The newest run of a DAG, whoever asked for it; None when it never ran."""
+    newest_first = (
+        sa.select(_run)
+        .where(*_of(tenant, dag_name))
+        .order_by(_run.c.created_at.desc(), _run.c.id.desc())
+    )
+    row = tx.run(newest_first.limit(1)).one_or_none()
+    return None if row is None else _value(row)
+
+
+def _of(tenant: str, dag_name: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return _run.c.tenant == tenant, _run.c.dag_name == dag_name
 
 
 def drivable(tx: Tx, host: str, now: datetime, limit: int) -> list[RunId]:
@@ -304,4 +331,5 @@ def _value(row: sa.Row[Any]) -> Run:
         created_at=row.created_at,
         started_at=row.started_at,
         ended_at=row.ended_at,
+        scheduled_for=row.scheduled_for,
     )

@@ -109,3 +109,18 @@ async def test_running_a_dag_takes_an_operator_of_its_tenant(
     assert outcome.reasons[0].needed == "Operator in acme"
     assert queued == []
     assert await store.read(events) == ["run_refused"]
+
+
+@pytest.mark.parametrize(("granted", "allowed"), [("S0RELEASE", False), ("U0ANA", True)])
+async def test_a_guest_starts_runs_only_if_granted_by_id(
+    store: Store, granted: str, allowed: bool
+) -> None:
+    """A group that a guest was put into is not enough: as for deciding."""
+    await store.write(partial(give_role, user=granted))
+    guest = caller(standing=Standing.GUEST, groups=["S0RELEASE"])
+    outcome = await store.write(partial(ask, caller=guest))
+    if allowed:
+        assert isinstance(outcome, str)
+    else:
+        assert isinstance(outcome, Refused)
+        assert [finding.rule for finding in outcome.reasons] == [Rule.ROLE]
