@@ -16,6 +16,7 @@ from slack_bolt.app.async_app import AsyncApp
 
 from bot import listeners
 from bot.config import Settings, load_settings
+from bot.dags import dag_folder
 from bot.desk import Desk, FollowUps
 from bot.directory import Directory
 from bot.notifier import Notifier
@@ -36,6 +37,7 @@ from engine import (
     InvalidSettings,
     Mirror,
     Outbox,
+    Schedules,
     Store,
     drop_claims,
     free_dead,
@@ -94,6 +96,10 @@ async def run_bot(
     heartbeat = Heartbeat(store.clock, settings.tick)
     heartbeat.every_tick("expiry", partial(sweep_expiry, store))
     heartbeat.every_tick("take-over", partial(free_dead, store, socket.gethostname()))
+    folder = dag_folder(settings)
+    if folder is not None:
+        schedules = Schedules(store, folder, socket.gethostname())
+        heartbeat.every_tick("schedules", schedules.sweep)
     for surface, path in settings.mirrors.items():
         heartbeat.every_tick(f"{surface} mirror", Mirror(store, surface, path).sweep)
     parts = [

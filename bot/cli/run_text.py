@@ -146,6 +146,8 @@ def _about(view: RunView, moments: Moments) -> Iterator[tuple[str, str]]:
     yield "host", run.host
     who = wording.name_of(view.requester)
     yield "asked by", f"{who} ({run.requested_as}), {moments.both(run.created_at)}"
+    if run.scheduled_for is not None:
+        yield "tick", moments.both(run.scheduled_for)
     if run.ended_at is not None:
         yield "ended", moments.both(run.ended_at)
     for line in wording.params(run.params):
