@@ -32,6 +32,7 @@ from bot.transport import (
     socket_connections,
 )
 from engine import (
+    DagFolder,
     FileLock,
     Heartbeat,
     InvalidSettings,
@@ -105,7 +106,7 @@ async def run_bot(
     parts = [
         # Deadlines are kept and runs go on whether or not Slack can be reached.
         heartbeat.run(stop),
-        _talk_to_slack(store, settings, stop, way_in, heartbeat),
+        _talk_to_slack(store, settings, stop, way_in, heartbeat, folder),
     ]
     if with_worker:
         parts.append(supervise_worker(stop))
@@ -131,7 +132,12 @@ async def _until(stop: asyncio.Event, part: Coroutine[Any, Any, None]) -> None:
 
 
 async def _talk_to_slack(
-    store: Store, settings: Settings, stop: asyncio.Event, way_in: WayIn, heartbeat: Heartbeat
+    store: Store,
+    settings: Settings,
+    stop: asyncio.Event,
+    way_in: WayIn,
+    heartbeat: Heartbeat,
+    folder: DagFolder | None,
 ) -> None:
     async with connected(settings.slack_api_url, _secret(settings.bot_token)) as slack:
         home = await _ask(slack.installation, "SLACK_BOT_TOKEN", stop)
@@ -144,6 +150,7 @@ async def _talk_to_slack(
             home=home,
             settings=settings,
             follow_ups=FollowUps(),
+            dags=folder,
         )
         app = bolt_app(slack.web, home)
         listeners.register(app, desk)

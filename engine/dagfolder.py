@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from threading import Lock
 
 from engine.dag import Dag
 from engine.dagfile import Defaults, load
@@ -60,12 +61,17 @@ class DagFolder:
         self.folders = tuple(folders)
         self._defaults = defaults
         self._read: dict[Path, tuple[_Mark, Dag | InvalidDag]] = {}
+        self._looking = Lock()
 
     def look(self) -> Shelf:
-        """What stands there now. Folders within a folder are not looked into."""
-        found = [self._of(folder) for folder in self.folders]
-        read = {file: one for seen in found for file, one in seen.items()}
-        self._read = {file: kept for file, kept in self._read.items() if file in read}
+        """What stands there now. Folders within a folder are not looked into.
+
+        Waits for the disk, so ask in a thread where others must not wait.
+        """
+        with self._looking:
+            found = [self._of(folder) for folder in self.folders]
+            read = {file: one for seen in found for file, one in seen.items()}
+            self._read = {file: kept for file, kept in self._read.items() if file in read}
         return _shelved(read)
 
     def _of(self, folder: Path) -> dict[Path, Dag | InvalidDag]:

@@ -121,5 +121,5 @@ class Schedules:
     def _tell_broken(self, shelf: Shelf) -> None:
         broken = frozenset(str(invalid) for invalid in shelf.broken)
         for told in sorted(broken - self._told):
-            log.error("a DAG file is broken, and its schedule is not followed: %s", told)
+            log.error("a DAG file is broken and counts for nothing until it is corrected: %s", told)
         self._told = broken

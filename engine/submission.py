@@ -39,9 +39,8 @@ def submit(
 ) -> RunId | Refused:
     """Queue a run of this DAG on `host`, with parameters. Needs Operator in the DAG's tenant.
 
-    Raises `InvalidParams` before anything is written.
+    Raises `InvalidParams`, to those who may run it.
     """
-    values = read_params(dag, params or {})
     candidate = resolve(tx, caller, dag.tenant, local)
     asked = _Asked(candidate.person_id, str(caller.identity), caller.name)
     held = holds(candidate, Role.OPERATOR, dag.tenant)
@@ -49,7 +48,7 @@ def submit(
         refusal = RunRefused(dag=dag.name, tenant=dag.tenant, person=candidate.person_id)
         trail.append(tx, refusal, asked.personal)
         return Refused((held,))
-    return _queue(tx, dag, host, asked, values)
+    return _queue(tx, dag, host, asked, read_params(dag, params or {}))
 
 
 def submit_tick(tx: Tx, dag: Dag, host: str, tick: datetime) -> RunId:
