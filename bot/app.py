@@ -16,6 +16,7 @@ from slack_bolt.app.async_app import AsyncApp
 
 from bot import listeners
 from bot.config import Settings, load_settings
+from bot.dags import dag_folder
 from bot.desk import Desk, FollowUps
 from bot.directory import Directory
 from bot.notifier import Notifier
@@ -31,11 +32,13 @@ from bot.transport import (
     socket_connections,
 )
 from engine import (
+    DagFolder,
     FileLock,
     Heartbeat,
     InvalidSettings,
     Mirror,
     Outbox,
+    Schedules,
     Store,
     drop_claims,
     free_dead,
@@ -94,12 +97,16 @@ async def run_bot(
     heartbeat = Heartbeat(store.clock, settings.tick)
     heartbeat.every_tick("expiry", partial(sweep_expiry, store))
     heartbeat.every_tick("take-over", partial(free_dead, store, socket.gethostname()))
+    folder = dag_folder(settings)
+    if folder is not None:
+        schedules = Schedules(store, folder, socket.gethostname())
+        heartbeat.every_tick("schedules", schedules.sweep)
     for surface, path in settings.mirrors.items():
         heartbeat.every_tick(f"{surface} mirror", Mirror(store, surface, path).sweep)
     parts = [
         # Deadlines are kept and runs go on whether or not Slack can be reached.
         heartbeat.run(stop),
-        _talk_to_slack(store, settings, stop, way_in, heartbeat),
+        _talk_to_slack(store, settings, stop, way_in, heartbeat, folder),
     ]
     if with_worker:
         parts.append(supervise_worker(stop))
@@ -125,7 +132,12 @@ async def _until(stop: asyncio.Event, part: Coroutine[Any, Any, None]) -> None:
 
 
 async def _talk_to_slack(
-    store: Store, settings: Settings, stop: asyncio.Event, way_in: WayIn, heartbeat: Heartbeat
+    store: Store,
+    settings: Settings,
+    stop: asyncio.Event,
+    way_in: WayIn,
+    heartbeat: Heartbeat,
+    folder: DagFolder | None,
 ) -> None:
     async with connected(settings.slack_api_url, _secret(settings.bot_token)) as slack:
         home = await _ask(slack.installation, "SLACK_BOT_TOKEN", stop)
@@ -138,6 +150,7 @@ async def _talk_to_slack(
             home=home,
             settings=settings,
             follow_ups=FollowUps(),
+            dags=folder,
         )
         app = bolt_app(slack.web, home)
         listeners.register(app, desk)

@@ -138,6 +138,7 @@ class Settings:
     wanted_grants: tuple[Wanted, ...]
     log_level: LogLevel
     mirrors: Mapping[AuditSurface, Path] = field(default_factory=dict)  # absolute paths
+    dag_folders: tuple[Path, ...] = ()  # absolute; none: DAGs are given as files only
 
     @property
     def channel(self) -> str | None:
@@ -198,6 +199,7 @@ def _settings(environment: Environment, path: Path, file: ConfigFile) -> Setting
         wanted_grants=file.wanted_grants,
         log_level=environment.SIGNOFF_LOG_LEVEL,
         mirrors=_mirrors(environment),
+        dag_folders=file.dag_folders,
     )
 
 

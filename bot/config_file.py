@@ -1,4 +1,4 @@
-"""`signoff.toml`: who holds which role in which tenant, and where cards go."""
+"""`signoff.toml`: who holds which role where, where cards go, and where DAGs are."""
 
 import difflib
 import json
@@ -16,8 +16,9 @@ MAX_BYTES = 1_000_000
 """A configuration larger than this is something else."""
 
 # Every key there is, for the reader and for the page that documents them.
-TOP_KEYS = ("slack", "tenants")
+TOP_KEYS = ("slack", "dags", "tenants")
 SLACK_KEYS = ("channel",)
+DAGS_KEYS = ("folder",)
 TENANT_KEYS = ("channel", "roles", "dags")
 ROLE_KEYS = ("admin", "operator", "viewer")
 DAG_KEYS = ("channel",)
@@ -35,6 +36,7 @@ class ConfigFile:
 
     found: bool = False
     channel: str | None = None
+    dag_folders: tuple[Path, ...] = ()  # absolute
     wanted_grants: tuple[Wanted, ...] = ()
     tenant_channels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     dag_channels: Mapping[tuple[str, str], str] = field(
@@ -60,7 +62,7 @@ def read_config_file(path: Path, *, required: bool) -> tuple[ConfigFile, list[st
         document = tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         return ConfigFile(), [f"{path}: is not TOML: {error}"]
-    reader = _Reader(path.name)
+    reader = _Reader(path)
     return reader.document(document), reader.problems
 
 
@@ -72,8 +74,9 @@ def is_channel(text: str) -> bool:
 class _Reader:
     """Reads one document and notes everything wrong with it."""
 
-    def __init__(self, source: str) -> None:
-        self.source = source
+    def __init__(self, path: Path) -> None:
+        self.source = path.name
+        self.home = path.parent
         self.problems: list[str] = []
 
     def document(self, document: Mapping[str, Any]) -> ConfigFile:
@@ -87,12 +90,24 @@ class _Reader:
         return ConfigFile(
             found=True,
             channel=self.channel(slack, ("slack",)),
+            dag_folders=self.folders(self.table(top.get("dags", {}), ("dags",), DAGS_KEYS)),
             wanted_grants=tuple(
                 want for name, table in tenants.items() for want in self.grants(name, table)
             ),
             tenant_channels=MappingProxyType(dict(self.tenant_channels(tenants))),
             dag_channels=MappingProxyType(dict(self.dag_channels(tenants))),
         )
+
+    def folders(self, table: Mapping[str, Any]) -> tuple[Path, ...]:
+        """One folder or several, from the folder of this file."""
+        value = table.get("folder", [])
+        named = [value] if isinstance(value, str) else value
+        texts = self.texts(named, ("dags", "folder"), 'a folder such as "dags", or a list of them')
+        if not all(text.strip() for text in texts):
+            self.wrong(("dags", "folder"), "expected the name of a folder, got nothing")
+            return ()
+        folders = (self.home / Path(text).expanduser() for text in texts)
+        return tuple(dict.fromkeys(folders))
 
     def tenant_channels(self, tenants: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for name, table in tenants.items():

@@ -12,7 +12,7 @@ from bot.config import Settings
 from bot.directory import Directory, LookUpFailed
 from bot.payloads import Who
 from bot.slack import Installation, Slack
-from engine import Caller, CheckpointView, Identity, Store, approver_groups
+from engine import Caller, CheckpointView, DagFolder, Identity, Store, approver_groups
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,7 @@ class Desk:
     home: Installation
     settings: Settings
     follow_ups: FollowUps
+    dags: DagFolder | None  # what can be started by name; None where no folder is configured
 
     async def caller(self, who: Who, checkpoint_id: str | None = None) -> Caller | LookUpFailed:
         """Who is acting, with the groups that this checkpoint's approver list names."""

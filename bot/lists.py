@@ -7,7 +7,7 @@ button to draw it anew.
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from bot import notices, wording
+from bot import notices, run_notices, wording
 from bot.blocks import context, explanation, header, paragraph, section
 from bot.cards import Message, button, buttons, fact_blocks, prompt_block, request_lines, spoken
 from bot.literal import Block, cut, escaped, one_line, plain
@@ -65,6 +65,11 @@ def whoami(caller: Caller, roles: Mapping[str, Entitlement]) -> Message:
 def usage(command: str = COMMAND) -> Message:
     """What can be typed."""
     return _said(notices.help_lines(command), "")
+
+
+def usage_of_runs(command: str) -> Message:
+    """What can be typed to start runs."""
+    return _said(run_notices.help_lines(command), "")
 
 
 def notice(what: Explanation) -> Message:

@@ -5,8 +5,9 @@ and forms carry opaque ids and digests, and everything they name is read again.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from bot.read_json import MisreadError, matching, optional_matching, optional_text, part, text
 from bot.tokens import (
@@ -19,7 +20,10 @@ from bot.tokens import (
     parse_target,
 )
 from bot.typed import Request, understood
+from bot.typed_runs import RunRequest, understood_run
 from engine import Choice, Identity, IdentityKind
+
+R = TypeVar("R")
 
 _REALM = re.compile(r"[TE][A-Z0-9]{1,31}")
 _USER = re.compile(r"[UW][A-Z0-9]{1,31}")
@@ -96,12 +100,13 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
+class Command(Generic[R]):
     """A slash command, typed. `command` is the name it was registered under, with its slash."""
 
     who: Who
-    request: Request
+    request: R
     command: str
+    response_url: str = ""  # where an answer that takes longer goes
 
 
 def parse_click(body: object) -> Click | Malformed:
@@ -152,8 +157,17 @@ def parse_submission(body: object) -> Submission | Malformed:
         return Malformed(str(misread))
 
 
-def parse_command(body: object) -> Command | Malformed:
-    """Read a slash command."""
+def parse_command(body: object) -> Command[Request] | Malformed:
+    """Read `/checkpoints` as it was typed."""
+    return _command(body, understood)
+
+
+def parse_start(body: object) -> Command[RunRequest] | Malformed:
+    """Read `/signoff` as it was typed."""
+    return _command(body, understood_run)
+
+
+def _command(body: object, read: Callable[[str], R]) -> Command[R] | Malformed:
     try:
         team = matching(_REALM, body, "team_id")
         who = Who(
@@ -163,8 +177,9 @@ def parse_command(body: object) -> Command | Malformed:
         )
         return Command(
             who=who,
-            request=understood(optional_text(body, "text")),
+            request=read(optional_text(body, "text")),
             command=text(body, "command"),
+            response_url=optional_text(body, "response_url"),
         )
     except MisreadError as misread:
         return Malformed(str(misread))

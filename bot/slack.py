@@ -165,6 +165,14 @@ class Slack:
     async def replace(self, response_url: str, text: str, blocks: Sequence[Block]) -> None:
         """Replace the message a button stands in, an ephemeral one too: five times in 30 min."""
         body = {"replace_original": True, "text": text, "blocks": list(blocks)}
+        await self._send(response_url, body)
+
+    async def answer(self, response_url: str, text: str, blocks: Sequence[Block]) -> None:
+        """Answer a command privately after its ack: five times in 30 min."""
+        body = {"response_type": "ephemeral", "text": text, "blocks": list(blocks)}
+        await self._send(response_url, body)
+
+    async def _send(self, response_url: str, body: Mapping[str, Any]) -> None:
         session = self.web.session
         if session is None:
             raise AssertionError("the client was made without a session")

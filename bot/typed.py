@@ -3,7 +3,7 @@
 import difflib
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from bot.tokens import ListKind, ListState, is_checkpoint_id
@@ -52,26 +52,20 @@ _ALIASES = {
     **dict.fromkeys(("?", "-h", "--help", "usage"), "help"),
     **dict.fromkeys(("get", "view", "details"), "show"),
 }
-_MOST_SAID = 64
+MOST_SAID = 64
 _MOST_VALUE = 100
 
 # Phones and Slack itself turn quotes and dashes into typographic ones.
-_TYPOGRAPHY = str.maketrans(
-    {
-        **dict.fromkeys("“”„‟«»", '"'),
-        **dict.fromkeys("‘’‚‛", "'"),
-        **dict.fromkeys("‐‑‒–−", "-"),
-        **dict.fromkeys("—―", "--"),
-        "\u00a0": " ",
-    }
-)
+QUOTES = {**dict.fromkeys("“”„‟«»", '"'), **dict.fromkeys("‘’‚‛", "'"), "\u00a0": " "}
+DASHES = {**dict.fromkeys("‐‑‒–−", "-"), **dict.fromkeys("—―", "--")}
+_TYPOGRAPHY = {**QUOTES, **DASHES}
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 _FILTER = re.compile(r"-{0,2}(?P<name>[a-z]+)(?P<mark>[:=]?)(?P<value>.*)", re.IGNORECASE)
 
 
 def understood(text: str) -> Request:
     """What a person asked for."""
-    words = _words(text)
+    words = split(text, _TYPOGRAPHY)
     first = words[0].lower() if words else ""
     if is_checkpoint_id(first):
         return _show([first, *words[1:]])
@@ -88,13 +82,14 @@ def understood(text: str) -> Request:
         case "help":
             return Help()
         case _:
-            return NotUnderstood(words[0][:_MOST_SAID], _near(first, _SUBCOMMANDS))
+            return NotUnderstood(words[0][:MOST_SAID], near(first, _SUBCOMMANDS))
 
 
-def _words(text: str) -> list[str]:
+def split(text: str, typography: Mapping[str, str]) -> list[str]:
+    """The words as a shell would split them, with these characters read as those."""
     for entity, character in _ENTITIES:
         text = text.replace(entity, character)
-    text = text.translate(_TYPOGRAPHY)
+    text = "".join(typography.get(character, character) for character in text)
     try:
         return shlex.split(text)
     except ValueError:  # a quote that is never closed
@@ -105,8 +100,8 @@ def _show(words: list[str]) -> Show | NotUnderstood:
     if not words:
         return NotUnderstood("show", "show ID")
     if len(words) > 1:
-        return NotUnderstood(words[1][:_MOST_SAID])
-    return Show(words[0].strip("`<>*_.,").lower()[:_MOST_SAID])
+        return NotUnderstood(words[1][:MOST_SAID])
+    return Show(words[0].strip("`<>*_.,").lower()[:MOST_SAID])
 
 
 def _listing(kind: ListKind, words: list[str]) -> Listing | NotUnderstood:
@@ -115,9 +110,9 @@ def _listing(kind: ListKind, words: list[str]) -> Listing | NotUnderstood:
     for word in remaining:
         name, value = _filter(word, remaining)
         if name is None:
-            return NotUnderstood(word[:_MOST_SAID], _meant_filter(word))
+            return NotUnderstood(word[:MOST_SAID], _meant_filter(word))
         if not value or len(value) > _MOST_VALUE or found.setdefault(name, value) != value:
-            return NotUnderstood(word[:_MOST_SAID], f"{kind.value} {name}:NAME")
+            return NotUnderstood(word[:MOST_SAID], f"{kind.value} {name}:NAME")
     return Listing(ListState(kind=kind, tenant=found.get("tenant"), dag=found.get("dag")))
 
 
@@ -143,9 +138,10 @@ def _meant_filter(word: str) -> str | None:
     match = _FILTER.fullmatch(word)
     if match is None or not (match["mark"] or word.startswith("-")):
         return "list tenant:NAME dag:NAME"
-    return _near(match["name"].lower(), _FILTERS, ":NAME")
+    return near(match["name"].lower(), _FILTERS, ":NAME")
 
 
-def _near(word: str, words: tuple[str, ...], ending: str = "") -> str | None:
-    close = difflib.get_close_matches(word[:_MOST_SAID], words, n=1)
+def near(word: str, words: tuple[str, ...], ending: str = "") -> str | None:
+    """The one of these words that was probably meant, with its ending."""
+    close = difflib.get_close_matches(word[:MOST_SAID], words, n=1)
     return close[0] + ending if close else None

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from engine.attempts import Missing, note_unknown, note_unseen, note_unverified
     from engine.clock import Clock
     from engine.dag import (
+        CatchUp,
         Dag,
         Gate,
         PythonCall,
+        Schedule,
         Shell,
         Show,
         Task,
@@ -24,11 +26,13 @@ if TYPE_CHECKING:
     )
     from engine.dagfile import Defaults
     from engine.dagfile import load as load_dag
+    from engine.dagfolder import DagFolder, Filed, Shelf, near_name
     from engine.decisions import Decided, admit, decide, expire_now
     from engine.declaration import Declared, checkpoint, declare, python, shell
     from engine.ending import sweep_expiry
     from engine.errors import (
         CheckpointNotFound,
+        DagNotFound,
         InvalidDag,
         InvalidParams,
         InvalidPrincipal,
@@ -111,6 +115,7 @@ if TYPE_CHECKING:
     from engine.report import export as export_trail
     from engine.report import verify as verify_trail
     from engine.runner import RunnerSettings
+    from engine.scheduling import Schedules
     from engine.standstill import Standstill
     from engine.standstill import begin as begin_standstill
     from engine.standstill import current as current_standstill
@@ -127,12 +132,16 @@ if TYPE_CHECKING:
     from engine.store.postings import move as move_postings
     from engine.store.processes import live_worker
     from engine.store.runs import Run
+    from engine.store.runs import latest as latest_run
     from engine.store.tasks import TaskRecord
     from engine.store.writer import Store, Tx
     from engine.submission import read_params, submit
     from engine.surfaces import AuditSurface
     from engine.tasks.check import check_dag
     from engine.tasks.logs import CUT_MARK, log_path
+    from engine.ticks import in_words as schedule_in_words
+    from engine.ticks import local as local_time
+    from engine.ticks import ticks as ticks_of
     from engine.upkeep import (
         database_file,
         schema_version,
@@ -295,6 +304,18 @@ _HOME = {
     "schema_version": ("engine.upkeep", "schema_version"),
     "shown_url": ("engine.upkeep", "shown_url"),
     "upgrade_database": ("engine.upkeep", "upgrade_database"),
+    "CatchUp": ("engine.dag", "CatchUp"),
+    "Schedule": ("engine.dag", "Schedule"),
+    "DagFolder": ("engine.dagfolder", "DagFolder"),
+    "Filed": ("engine.dagfolder", "Filed"),
+    "Shelf": ("engine.dagfolder", "Shelf"),
+    "near_name": ("engine.dagfolder", "near_name"),
+    "DagNotFound": ("engine.errors", "DagNotFound"),
+    "Schedules": ("engine.scheduling", "Schedules"),
+    "latest_run": ("engine.store.runs", "latest"),
+    "schedule_in_words": ("engine.ticks", "in_words"),
+    "local_time": ("engine.ticks", "local"),
+    "ticks_of": ("engine.ticks", "ticks"),
 }
 
 __all__ = [
@@ -307,6 +328,7 @@ __all__ = [
     "Broken",
     "CalledOff",
     "Caller",
+    "CatchUp",
     "Cause",
     "Checkpoint",
     "CheckpointId",
@@ -317,6 +339,8 @@ __all__ = [
     "Clock",
     "Cursor",
     "Dag",
+    "DagFolder",
+    "DagNotFound",
     "Decided",
     "Declared",
     "Defaults",
@@ -327,6 +351,7 @@ __all__ = [
     "Entitlement",
     "Fact",
     "FileLock",
+    "Filed",
     "Finding",
     "Gate",
     "GrantRecord",
@@ -369,7 +394,10 @@ __all__ = [
     "RunState",
     "RunView",
     "RunnerSettings",
+    "Schedule",
+    "Schedules",
     "Settled",
+    "Shelf",
     "Shell",
     "Show",
     "SignoffError",
@@ -416,13 +444,16 @@ __all__ = [
     "granted_groups",
     "holder_name",
     "hurry_deliveries",
+    "latest_run",
     "listed_checkpoints",
     "listed_runs",
     "live_worker",
     "load_dag",
+    "local_time",
     "log_path",
     "mine_page",
     "move_postings",
+    "near_name",
     "note_unknown",
     "note_unseen",
     "note_unverified",
@@ -439,6 +470,7 @@ __all__ = [
     "revoke",
     "roles",
     "run_view",
+    "schedule_in_words",
     "schema_version",
     "set_meta",
     "shell",
@@ -447,6 +479,7 @@ __all__ = [
     "surface_lines",
     "sweep_expiry",
     "sync_file",
+    "ticks_of",
     "troubled_deliveries",
     "upgrade_database",
     "verify_trail",

@@ -5,18 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.dag import Dag, Gate, OnInterrupt
-from engine.ending import note_run_end
+from engine.ending import note_run_end, withdraw_all
 from engine.events import RunPaused, RunTakenOver
 from engine.lifecycle import TaskView, Verdict
 from engine.model import JsonObject, RunId, RunState, TaskId, TaskState
 from engine.opening import open_checkpoint
-from engine.store import journal, runs, standstill, tasks, trail
-from engine.store.runs import Lease
+from engine.store import journal, leases, runs, standstill, tasks, trail
+from engine.store.leases import Lease
 from engine.store.tasks import Finish, Start, TaskRecord
 from engine.store.writer import Tx
 from engine.task_events import Happened, TaskEvent
 from engine.templates import references, split_reference
 
+_OUT_OF_TIME = {"decision": "cancelled", "decided_by": None, "reason": "its run ran out of time"}
 _INTERRUPTED = "interrupted: the worker died while it ran"
 _UNENDABLE = "interrupted: the worker died while it ran, and its process could not be ended"
 
@@ -41,6 +42,7 @@ class Turn:
     open: Sequence[TaskId] = ()
     start: Sequence[Start] = ()
     verdict: Verdict | None = None
+    closes: bool = False  # with the verdict: what has not started or is still asked is called off
     pause: Sequence[TaskId] = ()  # the tasks that wait for people, when nothing else is left
 
     @property
@@ -66,6 +68,7 @@ class Brief:
     params: JsonObject
     standing: Standing
     left: Sequence[TaskRecord]  # what an earlier holder left running
+    worked_s: float  # seconds it was at work so far
 
 
 def brief(tx: Tx, run_id: RunId) -> Brief:
@@ -74,7 +77,9 @@ def brief(tx: Tx, run_id: RunId) -> Brief:
     known = standing(tx, run_id)
     running = any(view.state is TaskState.RUNNING for view in known.tasks.values())
     left = interrupted(tx, run_id) if running else ()
-    return Brief(runs.definition(tx, run.dag_digest), run.params, known, left)
+    since = run.working_since or tx.now
+    worked_s = run.worked_s + max(0.0, (tx.now - since).total_seconds())
+    return Brief(runs.definition(tx, run.dag_digest), run.params, known, left, worked_s)
 
 
 def standing(tx: Tx, run_id: RunId) -> Standing:
@@ -90,7 +95,7 @@ def standing(tx: Tx, run_id: RunId) -> Standing:
 
 def revision(tx: Tx, lease: Lease) -> int:
     """Counts what others than its driver changed about a run. Raises `LeaseLost`."""
-    return runs.held(tx, lease)
+    return leases.held(tx, lease)
 
 
 def take(tx: Tx, lease: Lease, dag: Dag, turn: Turn, surface: str) -> Turned:
@@ -99,7 +104,7 @@ def take(tx: Tx, lease: Lease, dag: Dag, turn: Turn, surface: str) -> Turned:
     When somebody else has changed the run meanwhile (a checkpoint was decided, say), only
     what finished is written; the rest is to be decided anew. Raises `LeaseLost`.
     """
-    seen = runs.held(tx, lease)
+    seen = leases.held(tx, lease)
     tasks.finish(tx, lease.run_id, turn.finished)
     ended = [_end_of(lease.run_id, finish, tx.now) for finish in turn.finished]
     if seen != turn.revision:
@@ -112,6 +117,9 @@ def take(tx: Tx, lease: Lease, dag: Dag, turn: Turn, surface: str) -> Turned:
     begun = [_start_of(lease.run_id, start, tx.now) for start in turn.start]
     journal.add(tx, [*ended, *begun])
     state = RunState.RUNNING
+    if turn.closes:
+        withdraw_all(tx, lease.run_id, _OUT_OF_TIME)
+        tasks.cancel_pending(tx, lease.run_id)
     if turn.verdict is not None:
         state = _end(tx, lease, turn.verdict)
     elif turn.pause:
@@ -167,7 +175,7 @@ def take_over(
 
     `unended` names those whose process is still there: they never run beside themselves.
     """
-    runs.held(tx, lease)
+    leases.held(tx, lease)
     called_off = _run(tx, lease.run_id).called_off_at is not None
     for record in left:
         may = dag.task(record.id).on_interrupt is OnInterrupt.RETRY and record.id not in unended
@@ -227,12 +235,12 @@ def _quoted(gate: Gate) -> set[TaskId]:
 
 
 def _pause(tx: Tx, lease: Lease, waiting: Sequence[TaskId]) -> RunState:
-    runs.pause(tx, lease)
+    leases.pause(tx, lease)
     trail.append(tx, RunPaused(run_id=lease.run_id, waiting_for=tuple(waiting)))
     return RunState.PAUSED
 
 
 def _end(tx: Tx, lease: Lease, verdict: Verdict) -> RunState:
-    runs.end(tx, lease, verdict.state, verdict.cause, verdict.because)
+    leases.end(tx, lease, verdict.state, verdict.cause, verdict.because)
     note_run_end(tx, lease.run_id, verdict)
     return verdict.state

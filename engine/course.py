@@ -8,17 +8,20 @@ from engine.crew import Crew, Done, Stopped
 from engine.dag import Dag
 from engine.frontier import Frontier
 from engine.lifecycle import Verdict, retry_at
-from engine.model import RunState, TaskId, TaskState
+from engine.model import RunCause, RunState, TaskId, TaskState
 from engine.store.tasks import Finish
 from engine.tasks import Failed, Succeeded
 
 _CALLED_OFF = "ended because its run was called off"
+_OUT_OF_TIME = "ended because its run ran out of time"
+_TIMED_OUT = Verdict(RunState.FAILED, RunCause.TIMED_OUT)
 
 
 class Course:
     """Where the tasks stand, what is at work, and what follows."""
 
     wake_at: datetime | None = None  # the earliest retry that is not due yet
+    _is_out_of_time = False
 
     def __init__(self, dag: Dag, crew: Crew, max_parallel: int, standing: Standing) -> None:
         self._dag = dag
@@ -33,6 +36,11 @@ class Course:
         for task_id in claimed:
             self._frontier.claim(task_id)
 
+    def run_out_of_time(self) -> None:
+        """All the time that the DAG gives a run is over: end what runs, and then the run."""
+        self._is_out_of_time = True
+        self._crew.stop(_OUT_OF_TIME)
+
     def _learn(self, standing: Standing) -> None:
         self.revision = standing.revision
         self._called_off = standing.called_off
@@ -43,7 +51,8 @@ class Course:
 
     def turn(self, now: datetime, *, may_start: bool) -> Turn:
         """What to write next: all that has finished, and all that follows from it."""
-        may_start = may_start and not (self.stands_still or self._called_off)
+        ending = self._called_off or self._is_out_of_time
+        may_start = may_start and not (self.stands_still or ending)
         finished = [self._finish(done, now) for done in self._crew.done]
         for one in finished:
             self._frontier.move(one.task_id, one.state, not_before=one.again)
@@ -51,13 +60,15 @@ class Course:
         plan = self._frontier.plan(now, room)
         self._prepare(plan.start)
         self.wake_at = plan.wake_at
+        closes = self._is_out_of_time and not self._called_off and not self._crew.is_at_work
         return Turn(
             revision=self.revision,
             finished=finished,
             skip=plan.skip,
             open=plan.open if may_start else (),
             start=self._crew.starts() if may_start else (),
-            verdict=self._verdict(plan.verdict),
+            verdict=_TIMED_OUT if closes else self._verdict(plan.verdict),
+            closes=closes,
             pause=self._frontier.waiting() if plan.pause else (),
         )
 
@@ -104,13 +115,13 @@ class Course:
                 return Finish(
                     task_id=done.task_id,
                     attempt=done.number,
-                    state=TaskState.CANCELLED,
+                    state=TaskState.CANCELLED if self._called_off else TaskState.FAILED,
                     error=why,
                     log_tail=tail,
                 )
 
     def _again(self, done: Done, now: datetime) -> datetime | None:
-        if self._called_off:
+        if self._called_off or self._is_out_of_time:
             return None
         tries = done.number - self._frontier.earlier(done.task_id)
         jitter = random.random()  # noqa: S311 (parts a herd, hides nothing)

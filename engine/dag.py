@@ -78,6 +78,23 @@ class Task:
     on_interrupt: OnInterrupt = OnInterrupt.FAIL
 
 
+class CatchUp(StrEnum):
+    """Which of the ticks that were missed while nothing followed a schedule are made up for."""
+
+    NONE = "none"
+    LATEST = "latest"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """When runs start by themselves. `cron` has five fields, read in `timezone` (IANA name)."""
+
+    cron: str
+    timezone: str = "UTC"
+    catch_up: CatchUp = CatchUp.NONE
+
+
 @dataclass(frozen=True, kw_only=True)
 class Dag:
     """A declared graph. Tasks stand in the order they were written."""
@@ -85,6 +102,9 @@ class Dag:
     name: str
     tasks: tuple[Task, ...]
     params: tuple[InputField, ...] = ()  # what a run of it may be given
+    schedule: Schedule | None = None
+    timeout: timedelta | None = None  # of a run's working time; pauses do not count
+    max_parallel: int | None = None  # tasks of a run at once; None: as the worker is set
     tenant: str = "local-dev"
     directory: str = "."  # absolute once loaded; commands run here
     python: str | None = None  # the interpreter for callables; None: the one running Signoff
@@ -133,20 +153,39 @@ def dag_to_json(dag: Dag) -> dict[str, Any]:
         "directory": dag.directory,
         "python": dag.python,
         "params": [_input_to_json(item) for item in dag.params],
+        "schedule": None if dag.schedule is None else _schedule_to_json(dag.schedule),
+        "timeout": None if dag.timeout is None else dag.timeout.total_seconds(),
+        "max_parallel": dag.max_parallel,
         "tasks": [_task_to_json(task) for task in dag.tasks],
     }
 
 
 def dag_from_json(stored: Mapping[str, Any]) -> Dag:
-    """The value that `dag_to_json` stored."""
+    """The value that `dag_to_json` stored, also before it knew schedules and limits."""
+    schedule, timeout = stored.get("schedule"), stored.get("timeout")
     return Dag(
         name=stored["name"],
         tenant=stored["tenant"],
         directory=stored["directory"],
         python=stored["python"],
         params=tuple(_input_from_json(item) for item in stored["params"]),
+        schedule=None if schedule is None else _schedule_from_json(schedule),
+        timeout=None if timeout is None else timedelta(seconds=timeout),
+        max_parallel=stored.get("max_parallel"),
         tasks=tuple(_task_from_json(task) for task in stored["tasks"]),
     )
+
+
+def _schedule_to_json(schedule: Schedule) -> dict[str, Any]:
+    return {
+        "cron": schedule.cron,
+        "timezone": schedule.timezone,
+        "catch_up": schedule.catch_up,
+    }
+
+
+def _schedule_from_json(stored: Mapping[str, Any]) -> Schedule:
+    return Schedule(**{**stored, "catch_up": CatchUp(stored["catch_up"])})
 
 
 def _task_to_json(task: Task) -> dict[str, Any]:

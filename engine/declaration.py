@@ -18,7 +18,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
-from engine.dag import Dag, Show
+from engine.dag import Dag, Schedule, Show
 from engine.dagfile import Defaults, read
 from engine.dagfile.problems import Problems
 from engine.dagfile.values import entries, node_of
@@ -95,6 +95,9 @@ class DagKeys(TypedDict, total=False):
     tenant_id: str | None
     params: Sequence[InputField] | None
     python: str | Path | None
+    schedule: str | Schedule | Mapping[str, str] | None
+    timeout: Duration | None
+    max_parallel: int | None
 
 
 def shell(task_id: str, run: str | Sequence[str], **keys: Unpack[ShellKeys]) -> Declared:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from engine.liveness import is_live_holder
 from engine.model import RunId
-from engine.store.runs import Lapsed
+from engine.store.leases import Lapsed
 
 
 class Doubt:

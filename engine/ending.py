@@ -55,9 +55,13 @@ def end_checkpoint(
     return ended
 
 
-def withdraw(tx: Tx, checkpoint: Checkpoint, output: JsonObject) -> Checkpoint:
-    """End a question because its run does: nobody is asked any more, and nothing goes on."""
-    return _end(tx, checkpoint, CheckpointState.CANCELLED, Cause.RUN_ENDED, output, by=None)
+def withdraw_all(tx: Tx, run_id: RunId, output: JsonObject) -> None:
+    """End every question of a run because it ends: nobody is asked any more, nothing goes on."""
+    for asked in checkpoints.listed(tx, limit=_ALL, run_id=run_id, state=CheckpointState.PENDING):
+        # What was overdue has expired, whoever notices it first.
+        open_still = expired_if_due(tx, asked)
+        if open_still.is_open:
+            _end(tx, open_still, CheckpointState.CANCELLED, Cause.RUN_ENDED, output, by=None)
 
 
 def note_run_end(tx: Tx, run_id: RunId, verdict: Verdict) -> None:

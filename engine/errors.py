@@ -10,6 +10,7 @@ means bad input that cannot be acted on, broken infrastructure, or a bug.
     ├── InvalidSettings         the configuration contradicts itself
     ├── NotFound
     │   ├── CheckpointNotFound
+    │   ├── DagNotFound
     │   └── RunNotFound
     ├── LeaseLost               somebody else drives this run now; whoever sees this stops at once
     └── StoreError
@@ -86,6 +87,19 @@ class CheckpointNotFound(NotFound):
     def __init__(self, checkpoint_id: str) -> None:
         self.checkpoint_id = checkpoint_id
         super().__init__(f"there is no checkpoint {checkpoint_id!r}")
+
+
+class DagNotFound(NotFound):
+    """No DAG of the folder has this name; `near` is the one that was probably meant."""
+
+    def __init__(self, name: str, near: str | None) -> None:
+        self.name = name
+        self.near = near
+        meant = f"; did you mean {near!r}?" if near else "."
+        super().__init__(
+            f"there is no file {name!r}, and no DAG of that name in the folder{meant} "
+            "`signoff dags list` shows what is there"
+        )
 
 
 class RunNotFound(NotFound):

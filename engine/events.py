@@ -43,13 +43,14 @@ def _plain(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(Event):
-    """Somebody asked for a run."""
+    """Somebody, or a schedule, asked for a run."""
 
     dag: str
     dag_digest: str
     tenant: str
     host: str
     requester: PersonId
+    scheduled_for: datetime | None = None  # the tick, when it was a schedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ class IdentityKind(StrEnum):
     OS = "os"  # realm: host name; subject: user name
     EMAIL = "email"  # realm: empty; subject: the address, lower case
     AIRFLOW = "airflow"  # realm: the backend's name; subject: the user name
+    SCHEDULE = "schedule"  # realm: host name; subject: the DAG's name. Nobody, not a person
 
 
 @dataclass(frozen=True, slots=True)

@@ -311,6 +311,7 @@ def _known_person(checkpoint: Checkpoint, candidate: Candidate, requester: Kinds
     """On the CLI: two accounts of different kinds may be one human; then we cannot tell."""
     comparable = (
         checkpoint.policy.self_approval
+        or _is_nobody(requester)
         or candidate.caller.surface is not Surface.CLI
         or candidate.person_id == checkpoint.requester
         or bool(candidate.kinds & requester)
@@ -321,6 +322,11 @@ def _known_person(checkpoint: Checkpoint, candidate: Candidate, requester: Kinds
         "an account of a kind the requester has too, so that the two can be told apart",
         "comparable" if comparable else "the requester is known by another kind of account",
     )
+
+
+def _is_nobody(requester: Kinds) -> bool:
+    """Whether a schedule started the run: no human, so nobody can be the same one."""
+    return bool(requester) and all(kind is IdentityKind.SCHEDULE for kind, _ in requester)
 
 
 def _reason(policy: Policy, answer: Answer) -> Finding:

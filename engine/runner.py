@@ -24,8 +24,8 @@ from engine.crew import Crew, Surroundings
 from engine.dag import Dag
 from engine.errors import LeaseLost, StoreError
 from engine.model import RunState
-from engine.store import runs
-from engine.store.runs import Lease
+from engine.store import leases
+from engine.store.leases import Lease
 from engine.store.tasks import TaskRecord
 from engine.store.writer import Store
 from engine.tasks import end_orphan, passed_on
@@ -108,6 +108,7 @@ class _Driver:
         self._drained_at: float | None = None
         self._turned_at = -_ECHO_S
         self._has_heard = False
+        self._ends_at: float | None = None  # when the run is out of time, by the monotonic clock
 
     async def run(self) -> RunState:
         """Drive to the end, a pause, or a stop."""
@@ -126,7 +127,9 @@ class _Driver:
             scratch_dir=self._settings.scratch_dir,
         )
         self._crew = Crew(self._store, around, self._workplace, self._bell.ring)
-        course = Course(brief.dag, self._crew, self._settings.max_parallel, brief.standing)
+        self._ends_at = self._end_of_time(brief)
+        most = brief.dag.max_parallel or self._settings.max_parallel
+        course = Course(brief.dag, self._crew, most, brief.standing)
         state = await self._loop(brief.dag, self._crew, course)
         if state not in {RunState.RUNNING, RunState.PAUSED}:
             folder = self._settings.scratch_dir / run_id
@@ -136,7 +139,7 @@ class _Driver:
     async def release(self) -> None:
         """Let somebody else drive on. What was still running is interrupted."""
         with suppress(LeaseLost, StoreError):
-            await self._store.write(partial(runs.release, lease=self._lease))
+            await self._store.write(partial(leases.release, lease=self._lease))
 
     async def close(self) -> None:
         """End every task that still runs here, then stop listening."""
@@ -167,6 +170,9 @@ class _Driver:
     async def _loop(self, dag: Dag, crew: Crew, course: Course) -> RunState:
         while True:
             self._reap(crew)
+            if self._ends_at is not None and self._store.clock.monotonic() >= self._ends_at:
+                self._ends_at = None
+                course.run_out_of_time()
             turn = course.turn(self._store.clock.now(), may_start=not self._stop.is_set())
             if not turn.is_empty:
                 turned = await self._take(dag, turn)
@@ -241,7 +247,7 @@ class _Driver:
             await asyncio.sleep(_RETRY_WRITE_S)
 
     async def _beat(self) -> None:
-        renew = partial(runs.renew, lease=self._lease, term=self._settings.lease_term)
+        renew = partial(leases.renew, lease=self._lease, term=self._settings.lease_term)
         while True:
             await asyncio.sleep(self._settings.heartbeat.total_seconds())
             asked = self._store.clock.monotonic()
@@ -267,13 +273,19 @@ class _Driver:
         over = self._drained_at is not None and self._store.clock.monotonic() >= self._drained_at
         return over or not crew.is_at_work
 
+    def _end_of_time(self, brief: Brief) -> float | None:
+        if brief.dag.timeout is None:
+            return None
+        left = brief.dag.timeout.total_seconds() - brief.worked_s
+        return self._store.clock.monotonic() + left
+
     def _patience(self, wake_at: datetime | None) -> float:
-        """Seconds to wait at most: no change has to be noticed for a retry or a stop."""
-        patience = self._settings.sweep.total_seconds()
-        if self._drained_at is not None:
-            patience = min(patience, self._drained_at - self._store.clock.monotonic())
+        """Seconds to wait at most: no change has to be noticed for a retry, a stop or the end."""
+        waits = [self._settings.sweep.total_seconds()]
+        now = self._store.clock.monotonic()
+        waits += [at - now for at in (self._drained_at, self._ends_at) if at is not None]
         if self._has_heard:
-            patience = min(patience, _ECHO_S)
+            waits.append(_ECHO_S)
         if wake_at is not None:
-            patience = min(patience, (wake_at - self._store.clock.now()).total_seconds())
-        return max(0.0, patience)
+            waits.append((wake_at - self._store.clock.now()).total_seconds())
+        return max(0.0, min(waits))

@@ -5,18 +5,17 @@ from dataclasses import dataclass
 
 from engine import lifecycle
 from engine.attempts import note_unknown
-from engine.ending import expired_if_due, note_run_end, withdraw
+from engine.ending import note_run_end, withdraw_all
 from engine.events import RunCalledOff, RunRetried, SteeringRefused
 from engine.identity import Caller, Candidate
-from engine.model import CheckpointState, RunCause, RunId, RunState, TaskId, TaskState
+from engine.model import RunCause, RunId, RunState, TaskId, TaskState
 from engine.people import LocalMode, resolve
 from engine.policy import Finding, Refused, Rule, keepable, minding, operating
 from engine.revival import revived
-from engine.store import checkpoints, runs, steering, tasks, trail
+from engine.store import runs, steering, tasks, trail
 from engine.store.runs import Run
 from engine.store.writer import Tx
 
-_ALL = 100_000  # no run has more checkpoints
 _RETRYABLE = frozenset({RunCause.TASK_FAILED, RunCause.TIMED_OUT})
 
 
@@ -49,8 +48,10 @@ def cancel(
         RunCalledOff(run_id=run.id, person=candidate.person_id),
         trail.about(candidate.person_id, caller, reason=reason),
     )
-    _withdraw_questions(tx, run.id, caller, reason)
-    if not _call_off_tasks(tx, run.id):
+    output = {"decision": "cancelled", "decided_by": caller.name, "reason": reason}
+    withdraw_all(tx, run.id, output)
+    tasks.cancel_pending(tx, run.id)
+    if not _anything_runs(tx, run.id):
         steering.end_called_off(tx, run.id)
         note_run_end(tx, run.id, lifecycle.Verdict(RunState.CANCELLED))
     runs.touch(tx, run.id)
@@ -152,23 +153,8 @@ def _no_run(tx: Tx, caller: Caller, run_id: str) -> NoRun:
     return NoRun(run_id)
 
 
-def _withdraw_questions(tx: Tx, run_id: RunId, caller: Caller, reason: str) -> None:
-    output = {"decision": "cancelled", "decided_by": caller.name, "reason": reason}
-    for asked in checkpoints.listed(tx, limit=_ALL, run_id=run_id, state=CheckpointState.PENDING):
-        # What was overdue has expired, whoever notices it first.
-        still_asked = expired_if_due(tx, asked)
-        if still_asked.is_open:
-            withdraw(tx, still_asked, output)
-
-
-def _call_off_tasks(tx: Tx, run_id: RunId) -> bool:
-    """Cancel what has not started; returns whether anything runs."""
-    views = tasks.views(tx, run_id).values()
-    for view in views:
-        if view.state is TaskState.PENDING:
-            was, now = TaskState.PENDING, TaskState.CANCELLED
-            _move(tx, run_id, view.id, was, now, ended_at=tx.now, not_before=None)
-    return any(view.state is TaskState.RUNNING for view in views)
+def _anything_runs(tx: Tx, run_id: RunId) -> bool:
+    return any(view.state is TaskState.RUNNING for view in tasks.views(tx, run_id).values())
 
 
 def _revive(tx: Tx, run: Run) -> tuple[TaskId, ...]:

@@ -1,16 +1,18 @@
 """Asking for a run."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 
 from engine.dag import Dag
 from engine.errors import InvalidParams
 from engine.events import RunRefused, RunStarted
-from engine.identity import Caller, Role
+from engine.identity import Caller, Identity, IdentityKind, PersonId, Role
 from engine.inputs import parse_inputs
 from engine.model import JsonObject, RunId, new_run_id
 from engine.people import LocalMode, resolve
 from engine.policy import Refused, holds
-from engine.store import runs, trail
+from engine.store import people, runs, trail
 from engine.store.writer import Tx
 
 
@@ -37,39 +39,69 @@ def submit(
 ) -> RunId | Refused:
     """Queue a run of this DAG on `host`, with parameters. Needs Operator in the DAG's tenant.
 
-    Raises `InvalidParams` before anything is written.
+    Raises `InvalidParams`, to those who may run it.
     """
-    values = read_params(dag, params or {})
     candidate = resolve(tx, caller, dag.tenant, local)
-    personal = trail.about(candidate.person_id, caller)
+    asked = _Asked(candidate.person_id, str(caller.identity), caller.name)
     held = holds(candidate, Role.OPERATOR, dag.tenant)
     if not held.passed:
-        trail.append(
-            tx,
-            RunRefused(dag=dag.name, tenant=dag.tenant, person=candidate.person_id),
-            personal,
-        )
+        refusal = RunRefused(dag=dag.name, tenant=dag.tenant, person=candidate.person_id)
+        trail.append(tx, refusal, asked.personal)
         return Refused((held,))
+    return _queue(tx, dag, host, asked, read_params(dag, params or {}))
+
+
+def submit_tick(tx: Tx, dag: Dag, host: str, tick: datetime) -> RunId:
+    """Queue the run of this DAG for a tick of its schedule, with the parameters' defaults.
+
+    Whoever could write the DAG into the folder has authorised it: no role is asked for.
+    """
+    identity = Identity(IdentityKind.SCHEDULE, host, dag.name)
+    name = f"schedule of {dag.name}"
+    asked = _Asked(people.ensure_person(tx, identity, name), str(identity), name)
+    return _queue(tx, dag, host, asked, read_params(dag, {}), tick)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Who asked for a run: the person, the account as text, and how they are called."""
+
+    person_id: PersonId
+    identity: str
+    name: str
+
+    @property
+    def personal(self) -> trail.Personal:
+        return trail.Personal(self.person_id, {"name": self.name, "identity": self.identity})
+
+
+def _queue(
+    tx: Tx,
+    dag: Dag,
+    host: str,
+    asked: _Asked,
+    params: JsonObject,
+    tick: datetime | None = None,
+) -> RunId:
     run_id = new_run_id()
     pinned = runs.insert(
         tx,
         run_id,
         dag,
         host=host,
-        requester=candidate.person_id,
-        requested_as=str(caller.identity),
-        params=values,
+        requester=asked.person_id,
+        requested_as=asked.identity,
+        params=params,
+        scheduled_for=tick,
     )
-    trail.append(
-        tx,
-        RunStarted(
-            run_id=run_id,
-            dag=dag.name,
-            dag_digest=pinned,
-            tenant=dag.tenant,
-            host=host,
-            requester=candidate.person_id,
-        ),
-        personal,
+    started = RunStarted(
+        run_id=run_id,
+        dag=dag.name,
+        dag_digest=pinned,
+        tenant=dag.tenant,
+        host=host,
+        requester=asked.person_id,
+        scheduled_for=tick,
     )
+    trail.append(tx, started, asked.personal)
     return run_id

@@ -209,6 +209,7 @@ class ScheduleRow(SQLModel, table=True):
     __tablename__ = "schedule"
     tenant: str = Field(primary_key=True)
     dag_name: str = Field(primary_key=True)
+    declared: str  # the schedule as followed so far: a changed one begins anew
     upto: datetime = _time()  # every tick up to here was started, or let go on purpose
 
 

@@ -12,8 +12,8 @@ from engine.errors import LeaseLost, RunNotFound, StoreError
 from engine.liveness import is_dead_holder, this_process
 from engine.model import RunId, RunState
 from engine.runner import RunnerSettings, drive
-from engine.store import processes, runs
-from engine.store.runs import Lapsed
+from engine.store import leases, processes, runs
+from engine.store.leases import Lapsed
 from engine.store.writer import Store, Tx
 from engine.tasks import Spare
 from engine.workplace import Workplace
@@ -72,10 +72,10 @@ async def drive_here(store: Store, run_id: RunId, settings: RunnerSettings) -> R
 
 async def free_dead(store: Store, host: str) -> None:
     """Let the runs of dead processes of this host be driven at once, before leases run out."""
-    holders = await store.read(partial(runs.holders, host=host))
+    holders = await store.read(partial(leases.holders, host=host))
     for holder in holders:
         if is_dead_holder(holder, host):
-            await store.write(partial(runs.free_leases_of, holder=holder))
+            await store.write(partial(leases.free_leases_of, holder=holder))
 
 
 class _Worker:
@@ -174,15 +174,15 @@ class _Worker:
 
 
 def _waiting(tx: Tx, host: str) -> tuple[list[RunId], list[Lapsed]]:
-    return runs.drivable(tx, host, tx.now, _MANY), runs.lapsed(tx, host)
+    return leases.drivable(tx, host, tx.now, _MANY), leases.lapsed(tx, host)
 
 
 def _wanted(tx: Tx, run_id: RunId, host: str) -> tuple[bool, list[Lapsed]]:
-    return runs.wants_driver(tx, run_id), runs.lapsed(tx, host)
+    return leases.wants_driver(tx, run_id), leases.lapsed(tx, host)
 
 
-def _acquiring(run_id: RunId, settings: RunnerSettings) -> Callable[[Tx], runs.Lease | None]:
-    return partial(runs.acquire, run_id=run_id, holder=settings.holder, term=settings.lease_term)
+def _acquiring(run_id: RunId, settings: RunnerSettings) -> Callable[[Tx], leases.Lease | None]:
+    return partial(leases.acquire, run_id=run_id, holder=settings.holder, term=settings.lease_term)
 
 
 def _register(tx: Tx, settings: RunnerSettings) -> None:

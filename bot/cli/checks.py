@@ -12,6 +12,7 @@ from bot.cli.session import this_host
 from bot.cli.slack_check import SlackSays, ask_slack
 from bot.config import Environment, Settings, load_settings
 from bot.config_file import did_you_mean
+from bot.dags import dag_folder
 from bot.notices import since
 from engine import (
     Delivery,
@@ -72,6 +73,7 @@ def examine() -> list[Check]:
         return [Check("settings", Status.FAIL, line, "correct it") for line in wrong]
     return [
         *_settings(settings),
+        *_dags(settings),
         *_tokens(settings),
         *_database(settings),
     ]
@@ -92,6 +94,19 @@ def _settings(settings: Settings) -> Iterator[Check]:
     if Environment().SIGNOFF_LOCAL_MODE and settings.local is None:
         found = "SIGNOFF_LOCAL_MODE does not count"
         yield Check("settings", Status.WARN, found, "it is for SQLite alone: grant roles instead")
+
+
+def _dags(settings: Settings) -> Iterator[Check]:
+    folder = dag_folder(settings)
+    if folder is None:
+        return
+    shelf = folder.look()
+    for invalid in shelf.broken:
+        advice = "correct it; until then its schedule is not followed"
+        yield Check("dags", Status.FAIL, str(invalid).splitlines()[0], advice)
+    scheduled = sum(one.dag.schedule is not None for one in shelf.filed)
+    dags = "1 DAG" if len(shelf.filed) == 1 else f"{len(shelf.filed)} DAGs"
+    yield Check("dags", Status.OK, f"{dags}, {scheduled} by schedule")
 
 
 def _tokens(settings: Settings) -> Iterator[Check]:

@@ -38,7 +38,7 @@ def check(file: FileArgument, *, as_json: JsonOption = False) -> None:
 
     from bot.cli.output import emit, say
     from bot.config import load_settings
-    from engine import InvalidDag, check_dag, load_dag
+    from engine import InvalidDag, check_dag, dag_to_json, load_dag
 
     try:
         dag = load_dag(file, load_settings().defaults)
@@ -52,7 +52,8 @@ def check(file: FileArgument, *, as_json: JsonOption = False) -> None:
     tasks, checkpoints = len(dag.tasks), len(list(dag.gates))
     if as_json:
         counts = {"dag": dag.name, "tasks": tasks, "checkpoints": checkpoints}
-        emit({"file": str(file), "ok": True, "problems": [], **counts})
+        declared = {key: dag_to_json(dag)[key] for key in ("schedule", "timeout", "max_parallel")}
+        emit({"file": str(file), "ok": True, "problems": [], **counts, **declared})
     else:
         say(f"{file}: {dag.name}, {_many(tasks, 'task')}, {_many(checkpoints, 'checkpoint')}: ok")
 

@@ -81,6 +81,7 @@ def run_json(run: Run) -> Json:
         "requester": run.requester,
         "requested_as": run.requested_as,
         "params": dict(run.params),
+        "scheduled_for": run.scheduled_for,
         "created_at": run.created_at,
         "started_at": run.started_at,
         "ended_at": run.ended_at,

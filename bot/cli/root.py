@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from bot.cli import audit, checkpoints, dag, db, demo, doctor, init, roles, runs, serve, standstill
+from bot.cli import (
+    audit,
+    checkpoints,
+    dag,
+    dags,
+    db,
+    demo,
+    doctor,
+    init,
+    roles,
+    runs,
+    serve,
+    standstill,
+)
 from bot.cli.exits import EPILOG
 from bot.cli.shell import SignoffGroup
 
@@ -46,6 +59,7 @@ doctor.register(app)
 runs.register(app)
 standstill.register(app)
 app.add_typer(dag.app, name="dag")
+app.add_typer(dags.app, name="dags")
 app.add_typer(checkpoints.app, name="checkpoints")
 app.add_typer(roles.app, name="roles")
 app.add_typer(audit.app, name="audit")

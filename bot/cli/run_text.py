@@ -160,6 +160,8 @@ def _about(view: RunView, moments: Moments) -> Iterator[tuple[str, str]]:
             "ended by",
             f"{wording.calling_off(view.called_off)}, {moments.both(view.called_off.at)}",
         )
+    if run.scheduled_for is not None:
+        yield "tick", moments.both(run.scheduled_for)
     if run.ended_at is not None:
         yield "ended", moments.both(run.ended_at)
     for line in wording.params(run.params):

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 
 import typer
 
+from bot.cli.dags_named import dag_meant
 from bot.cli.drawing import show_plan
 from bot.cli.driving import follow, watch, worker_is_here
 from bot.cli.exits import INTERRUPTED, Exit
@@ -30,7 +30,6 @@ from engine import (
     RunState,
     RunView,
     check_dag,
-    load_dag,
     read_params,
     run_view,
     submit,
@@ -39,7 +38,7 @@ from engine import (
 
 
 def start(
-    file: Path,
+    target: str,
     given: Mapping[str, str],
     *,
     detach: bool,
@@ -48,9 +47,9 @@ def start(
     as_json: bool,
 ) -> None:
     """Load, check and submit a DAG with parameters; then follow its run."""
-    dag = load_dag(file, load_settings().defaults)
-    params = read_params(dag, given)
-    asyncio.run(check_dag(dag, str(file)))
+    filed = dag_meant(target, load_settings())
+    dag, params = filed.dag, read_params(filed.dag, given)
+    asyncio.run(check_dag(dag, str(filed.file)))
     if dry_run:
         show_plan(dag, params, as_json=as_json)
         return

@@ -1,6 +1,5 @@
 """`signoff run`, `signoff resume` and `signoff runs`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,7 +25,9 @@ def register(root: typer.Typer) -> None:
 
 
 def run(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The DAG file.")],
+    target: Annotated[
+        str, typer.Argument(metavar="FILE", help="The DAG file, or a DAG's name in the folder.")
+    ],
     *,
     param: Annotated[
         list[str] | None,
@@ -48,7 +49,7 @@ def run(
         typer.echo("error: --detach and --wait contradict each other", err=True)
         raise typer.Exit(Exit.USAGE)
     params = read_pairs("--param", param)
-    start(file, params, detach=detach, wait=wait, dry_run=dry_run, as_json=as_json)
+    start(target, params, detach=detach, wait=wait, dry_run=dry_run, as_json=as_json)
 
 
 def resume(

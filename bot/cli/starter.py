@@ -8,6 +8,10 @@ SIGNOFF_TOML = """\
 # Where cards go when neither the DAG nor its tenant says so. Invite the bot there.
 # channel = "#approvals"
 
+# DAG files in this folder can be started by name, and by the schedule they declare.
+# [dags]
+# folder = "dags"
+
 # Roles are per tenant; a DAG belongs to `local-dev` unless its file says `tenant_id:`.
 # Viewers look, Operators run DAGs and decide, Admins also give roles.
 # Name Slack users (U012AB), user groups (S012AB), e-mails, or accounts of this

@@ -3,7 +3,7 @@
 from slack_bolt.app.async_app import AsyncApp
 
 from bot.desk import Desk
-from bot.listeners import actions, commands, events, submissions
+from bot.listeners import actions, commands, events, starting, submissions
 
 
 def register(app: AsyncApp, desk: Desk) -> None:
@@ -11,4 +11,5 @@ def register(app: AsyncApp, desk: Desk) -> None:
     actions.register(app, desk)
     submissions.register(app, desk)
     commands.register(app, desk)
+    starting.register(app, desk)
     events.register(app, desk)

@@ -14,7 +14,7 @@ from bot.directory import LookUpFailed
 from bot.listeners.pages import list_reply
 from bot.notices import COMMAND
 from bot.payloads import Command, Malformed, Who, parse_command
-from bot.typed import Help, Listing, NotUnderstood, Show, WhoAmI
+from bot.typed import Help, Listing, NotUnderstood, Request, Show, WhoAmI
 from engine import checkpoint_view, note_unseen, roles
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ async def _guarded(desk: Desk, body: dict[str, Any]) -> Message:
         return lists.notice(notices.not_recorded(ref))
 
 
-async def reply(desk: Desk, command: Command | Malformed) -> Message:
+async def reply(desk: Desk, command: Command[Request] | Malformed) -> Message:
     """What a command answers."""
     if isinstance(command, Malformed):
         log.warning("a slash command was malformed: %s", command.why)

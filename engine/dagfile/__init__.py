@@ -6,11 +6,12 @@ from functools import partial
 from pathlib import Path
 
 from engine.dag import Dag
-from engine.dagfile.fields import Fields, matching, text, unexpected
+from engine.dagfile.fields import Fields, duration, matching, text, unexpected, whole
 from engine.dagfile.forms import OF_DAG, form_reader
 from engine.dagfile.gates import Defaults
 from engine.dagfile.graph import check_graph
 from engine.dagfile.problems import Problems, TooManyProblemsError
+from engine.dagfile.schedules import schedule_reader
 from engine.dagfile.tasks import Draft, read_task
 from engine.dagfile.yaml_nodes import MAX_BYTES, Entries, Items, Node, compose, describe
 from engine.errors import InvalidDag, Problem
@@ -21,7 +22,17 @@ __all__ = ["Defaults", "load", "parse", "read"]
 DEFAULT_TENANT = "local-dev"
 
 _NO_PARAMS: tuple[InputField, ...] = ()
-_KEYS = ("name", "tenant_id", "params", "python", "tasks")
+_KEYS = (
+    "name",
+    "tenant_id",
+    "params",
+    "python",
+    "schedule",
+    "timeout",
+    "max_parallel",
+    "tasks",
+)
+MOST_PARALLEL = 1000
 _NAME = re.compile(r"(?! )[A-Za-z0-9 _.-]{1,80}(?<! )")
 _TENANT = re.compile(r"(?!\s)[^\x00-\x1f\x7f]{1,80}(?<!\s)")
 
@@ -86,14 +97,31 @@ def _dag(fields: Fields, directory: str, defaults: Defaults) -> Dag:
     params = fields.get("params", form_reader(OF_DAG, fields.where, fields.problems), _NO_PARAMS)
     drafts = _drafts(fields.need("tasks", _tasks, ()), defaults, fields.problems)
     check_graph(drafts, [param.name for param in params], fields.problems)
+    schedule = fields.get("schedule", schedule_reader(fields.where, fields.problems), None)
+    _check_unattended(fields, params)
     return Dag(
         name=name,
         tasks=tuple(draft.task for draft in drafts),
         params=params,
+        schedule=schedule,
+        timeout=fields.get("timeout", duration, None),
+        max_parallel=fields.get("max_parallel", whole(1, MOST_PARALLEL), None),
         tenant=fields.get("tenant_id", _tenant, DEFAULT_TENANT),
         directory=directory,
         python=fields.get("python", text, None),
     )
+
+
+def _check_unattended(fields: Fields, params: tuple[InputField, ...]) -> None:
+    """Nobody is there to give a scheduled run its parameters."""
+    if "schedule" not in fields:
+        return
+    for param in params:
+        if param.required and param.default is None:
+            told = (
+                f"a run by schedule has nobody to give parameter {param.name!r}; give it a default"
+            )
+            fields.wrong("schedule", told)
 
 
 _name = matching(_NAME, "letters, digits, spaces, _, - or ., at most 80")

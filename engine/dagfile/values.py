@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from pathlib import PurePath
 from typing import Any
 
-from engine.dag import Show
+from engine.dag import Schedule, Show
 from engine.dagfile.problems import Problems
 from engine.dagfile.yaml_nodes import MAX_DEPTH, Entries, Items, Node, Scalar
 from engine.identity import Principal, Role
@@ -33,7 +33,7 @@ def node_of(value: object, line: int, problems: Problems, depth: int = 0) -> Nod
         problems.add(line, f"nested too deeply: expected at most {MAX_DEPTH} levels")
         return Scalar("", line)
     match value:
-        case InputField() | Show():
+        case InputField() | Show() | Schedule():
             return entries(_keys(value), line, problems, depth)
         case Mapping():
             return entries(value, line, problems, depth)
@@ -47,9 +47,17 @@ def node_of(value: object, line: int, problems: Problems, depth: int = 0) -> Nod
             return Scalar(_plain(value, line, problems), line)
 
 
-def _keys(field: InputField | Show) -> Mapping[str, object]:
-    if isinstance(field, Show):
-        return {"label": field.label, "from": field.source, "secret": field.secret}
+def _keys(field: InputField | Show | Schedule) -> Mapping[str, object]:
+    match field:
+        case Show():
+            return {"label": field.label, "from": field.source, "secret": field.secret}
+        case Schedule():
+            return {"cron": field.cron, "timezone": field.timezone, "catch_up": field.catch_up}
+        case InputField():
+            return _keys_of_input(field)
+
+
+def _keys_of_input(field: InputField) -> Mapping[str, object]:
     optional = {"default": field.default, "min": field.minimum, "max": field.maximum}
     return {
         "name": field.name,

@@ -11,6 +11,7 @@ from engine.inputs import is_storable
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 50
+_TOO_DEEP = f"nested too deeply: expected at most {MAX_DEPTH} levels"
 
 # libyaml where it is there: ten times as quick, and the same events.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -178,6 +179,10 @@ def _explain(error: yaml.MarkedYAMLError, text: str) -> tuple[int | None, str]:
     line = None if mark is None else min(mark.line + 1, len(text.splitlines()) or 1)
     if mark is not None and _is_tab(text, mark):
         return line, "a tab stands where YAML allows only spaces"
+    if "nesting depth" in (error.problem or ""):  # newer parsers give up before we do
+        return line, _TOO_DEEP
+    if error.context == "while scanning an alias":  # a cron text, more often than not
+        return line, "a value that begins with * must stand in quotes"
     parts = [part for part in (error.context, error.problem) if part]
     if any("nesting depth" in part for part in parts):  # libyaml has a limit of its own
         return line, _TOO_DEEP

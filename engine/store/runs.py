@@ -1,13 +1,12 @@
-"""Runs and tasks, and the lease a run is driven under."""
+"""Runs, the DAGs they are pinned to, and what others than their drivers do to them."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from engine.dag import Dag, dag_digest, dag_from_json, dag_to_json
-from engine.errors import LeaseLost
 from engine.identity import PersonId
 from engine.inputs import is_storable
 from engine.model import (
@@ -16,10 +15,8 @@ from engine.model import (
     RunCause,
     RunId,
     RunState,
-    TaskId,
     TaskState,
 )
-from engine.store.standstill import STANDS_STILL
 from engine.store.writer import Tx
 from engine.tables import DagRow, RunRow, TaskRow, table_of
 
@@ -27,36 +24,9 @@ _dag = table_of(DagRow)
 _run = table_of(RunRow)
 _task = table_of(TaskRow)
 
-_DRIVABLE = (RunState.QUEUED, RunState.RUNNING)
-# During a standstill only what was called off is driven: to its end.
-_MAY_GO_ON = sa.or_(_run.c.called_off_at.is_not(None), sa.not_(STANDS_STILL))
-
-_HELD = sa.select(_run.c.revision).where(
-    _run.c.id == sa.bindparam("of_run"),
-    _run.c.lease_holder == sa.bindparam("holder"),
-    _run.c.lease_epoch == sa.bindparam("epoch"),
-)
 _TOUCH = (
     _run.update().where(_run.c.id == sa.bindparam("touched")).values(revision=_run.c.revision + 1)
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """The right to drive a run. A later epoch makes every earlier one powerless."""
-
-    run_id: RunId
-    holder: str
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True)
-class Lapsed:
-    """A lease that ran out while its holder should have been driving."""
-
-    run_id: RunId
-    holder: str
-    expired_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +47,7 @@ class Run:
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
-    scheduled_for: datetime | None = None
+    scheduled_for: datetime | None = None  # the tick of its schedule; None: somebody asked for it
     called_off_at: datetime | None = None
     revision: int = 0
     worked_s: float = 0.0  # seconds at work before `working_since`
@@ -98,8 +68,12 @@ def insert(
     requester: PersonId,
     requested_as: str,
     params: JsonObject | None = None,
+    scheduled_for: datetime | None = None,
 ) -> str:
-    """Write a queued run pinned to its DAG; returns the DAG digest."""
+    """Write a queued run pinned to its DAG; returns the DAG digest.
+
+    A DAG has one run to a tick of its schedule: see `of_tick`.
+    """
     pinned = dag_digest(dag)
     known = tx.run(sa.select(_dag.c.digest).where(_dag.c.digest == pinned)).one_or_none()
     if known is None:
@@ -124,6 +98,7 @@ def insert(
             requested_as=requested_as,
             params=dict(params or {}),
             created_at=tx.now,
+            scheduled_for=scheduled_for,
             lease_epoch=0,
             revision=0,
             worked_s=0.0,
@@ -171,110 +146,25 @@ def listed(
     return [_value(row) for row in tx.run(newest_first)]
 
 
-def lapsed(tx: Tx, host: str) -> list[Lapsed]:
-    """The leases on runs of this host that ran out and that nobody has taken yet."""
-    query = sa.select(_run.c.id, _run.c.lease_holder, _run.c.lease_expires_at).where(
-        _run.c.host == host,
-        _run.c.state.in_(_DRIVABLE),
-        _run.c.lease_holder.is_not(None),
-        _run.c.lease_expires_at <= tx.now,
+def of_tick(tx: Tx, tenant: str, dag_name: str, tick: datetime) -> RunId | None:
+    """The run that a schedule started for this tick; None when there is none."""
+    query = sa.select(_run.c.id).where(*_of(tenant, dag_name), _run.c.scheduled_for == tick)
+    return tx.run(query).scalar_one_or_none()
+
+
+def latest(tx: Tx, tenant: str, dag_name: str) -> Run | None:
+    """The newest run of a DAG, whoever asked for it; None when it never ran."""
+    newest_first = (
+        sa.select(_run)
+        .where(*_of(tenant, dag_name))
+        .order_by(_run.c.created_at.desc(), _run.c.id.desc())
     )
-    return [Lapsed(RunId(row.id), row.lease_holder, row.lease_expires_at) for row in tx.run(query)]
+    row = tx.run(newest_first.limit(1)).one_or_none()
+    return None if row is None else _value(row)
 
 
-def wants_driver(tx: Tx, run_id: str) -> bool:
-    """Whether `acquire` would give the lease now."""
-    free = sa.or_(_run.c.lease_expires_at.is_(None), _run.c.lease_expires_at <= tx.now)
-    query = sa.select(_run.c.id).where(
-        _run.c.id == run_id, _run.c.state.in_(_DRIVABLE), free, _MAY_GO_ON
-    )
-    return tx.run(query).one_or_none() is not None
-
-
-def drivable(tx: Tx, host: str, now: datetime, limit: int) -> list[RunId]:
-    """Runs of this host that want a driver: queued, or running with nobody alive at it.
-
-    During a standstill only those that were called off.
-    """
-    free = sa.or_(_run.c.lease_expires_at.is_(None), _run.c.lease_expires_at <= now)
-    query = (
-        sa.select(_run.c.id)
-        .where(_run.c.host == host, _run.c.state.in_(_DRIVABLE), free, _MAY_GO_ON)
-        .order_by(_run.c.created_at, _run.c.id)
-        .limit(limit)
-    )
-    return [RunId(run_id) for run_id in tx.run(query).scalars()]
-
-
-def acquire(tx: Tx, run_id: RunId, holder: str, term: timedelta) -> Lease | None:
-    """Take the lease when it is free or has run out; None when somebody drives the run.
-
-    None, too, during a standstill, unless the run was called off.
-    """
-    free = sa.or_(_run.c.lease_expires_at.is_(None), _run.c.lease_expires_at <= tx.now)
-    now = sa.literal(tx.now, _run.c.started_at.type)
-    epoch = tx.run(
-        _run.update()
-        .where(_run.c.id == run_id, _run.c.state.in_(_DRIVABLE), free, _MAY_GO_ON)
-        .values(
-            lease_holder=holder,
-            lease_epoch=_run.c.lease_epoch + 1,
-            lease_expires_at=tx.now + term,
-            started_at=sa.func.coalesce(_run.c.started_at, now),
-            working_since=sa.func.coalesce(_run.c.working_since, now),
-            state=RunState.RUNNING,
-        )
-        .returning(_run.c.lease_epoch)
-    ).scalar_one_or_none()
-    return None if epoch is None else Lease(run_id, holder, epoch)
-
-
-def held(tx: Tx, lease: Lease) -> int:
-    """The revision of a run that is driven. Raises `LeaseLost`.
-
-    Every write of a driver starts here, so that a stale one changes nothing.
-    """
-    found = tx.run(
-        _HELD, of_run=lease.run_id, holder=lease.holder, epoch=lease.epoch
-    ).scalar_one_or_none()
-    if found is None:
-        raise LeaseLost(lease.run_id)
-    return int(found)
-
-
-def renew(tx: Tx, lease: Lease, term: timedelta) -> None:
-    """Keep the lease. Raises `LeaseLost`."""
-    _set(tx, lease, lease_expires_at=tx.now + term)
-
-
-def holders(tx: Tx, host: str) -> list[str]:
-    """Who holds a lease on a run of this host that wants a driver, alive or not."""
-    query = sa.select(_run.c.lease_holder).where(
-        _run.c.host == host,
-        _run.c.state.in_(_DRIVABLE),
-        _run.c.lease_holder.is_not(None),
-        _run.c.lease_expires_at > tx.now,
-    )
-    return list(tx.run(query.distinct()).scalars())
-
-
-def free_leases_of(tx: Tx, holder: str) -> None:
-    """A dead holder's runs may be driven at once."""
-    tx.run(
-        _run.update()
-        .where(_run.c.lease_holder == holder, _run.c.lease_expires_at.is_not(None))
-        .values(lease_expires_at=tx.now)
-    )
-
-
-def pause(tx: Tx, lease: Lease) -> None:
-    """Let go of a run that waits for people. Raises `LeaseLost`."""
-    _set(tx, lease, state=RunState.PAUSED, **_let_go(tx, lease))
-
-
-def release(tx: Tx, lease: Lease) -> None:
-    """Let go of a run that somebody else should drive on. Raises `LeaseLost`."""
-    _set(tx, lease, **_let_go(tx, lease))
+def _of(tenant: str, dag_name: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return _run.c.tenant == tenant, _run.c.dag_name == dag_name
 
 
 def wake(tx: Tx, run_id: str) -> bool:
@@ -309,48 +199,6 @@ def reopen(tx: Tx, run_id: str) -> None:
             lease_expires_at=None,
         )
     )
-
-
-def end(
-    tx: Tx, lease: Lease, state: RunState, cause: RunCause | None, because: TaskId | None
-) -> None:
-    """Write how the run ended. Raises `LeaseLost`."""
-    _set(
-        tx,
-        lease,
-        state=state,
-        cause=cause,
-        because=because,
-        ended_at=tx.now,
-        **_let_go(tx, lease),
-    )
-
-
-def _let_go(tx: Tx, lease: Lease) -> dict[str, Any]:
-    """The columns of a run that nobody drives. What it worked so far is added up."""
-    query = sa.select(_run.c.worked_s, _run.c.working_since).where(_run.c.id == lease.run_id)
-    row = tx.run(query).one()
-    since = row.working_since or tx.now
-    worked_s = row.worked_s + max(0.0, (tx.now - since).total_seconds())
-    return {
-        "worked_s": worked_s,
-        "working_since": None,
-        "lease_holder": None,
-        "lease_expires_at": None,
-    }
-
-
-def _holds(lease: Lease) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        _run.c.id == lease.run_id,
-        _run.c.lease_holder == lease.holder,
-        _run.c.lease_epoch == lease.epoch,
-    )
-
-
-def _set(tx: Tx, lease: Lease, **values: Any) -> None:
-    if tx.run(_run.update().where(_holds(lease)).values(**values)).rowcount == 0:
-        raise LeaseLost(lease.run_id)
 
 
 def _value(row: sa.Row[Any]) -> Run:

@@ -199,6 +199,15 @@ def leave_pending(tx: Tx, run_id: str, task_ids: Sequence[TaskId], state: TaskSt
     _each(tx, run_id, _LEAVE, task_ids, [row] * len(task_ids))
 
 
+def cancel_pending(tx: Tx, run_id: str) -> None:
+    """Nothing of a run that has not started ever will."""
+    tx.run(
+        _task.update()
+        .where(_task.c.run_id == run_id, _task.c.state == TaskState.PENDING)
+        .values(state=TaskState.CANCELLED, ended_at=tx.now, not_before=None)
+    )
+
+
 def _each(
     tx: Tx,
     run_id: str,

@@ -148,6 +148,10 @@ def test_everything_wrong_is_told_at_once(tmp_path: Path, monkeypatch: pytest.Mo
         ),
         ("[tenants.a.roles]\nadmins = []", "signoff.toml: tenants.a.roles.admins: unknown key"),
         ("[tenants.a.dags.d]\nchan = ''", "signoff.toml: tenants.a.dags.d.chan: unknown key"),
+        ("[dags]\nfolder = 3", "signoff.toml: dags.folder: expected a folder such as"),
+        ("[dags]\nfolder = ['a', 3]", "signoff.toml: dags.folder: expected a folder such as"),
+        ("[dags]\nfolder = ' '", "signoff.toml: dags.folder: expected the name of a folder"),
+        ("[dags]\nfolders = 'a'", "signoff.toml: dags.folders: unknown key"),
         ("[tenants.' a']", 'signoff.toml: tenants." a": expected a tenant name'),
     ],
 )
@@ -229,3 +233,23 @@ def test_two_surfaces_in_one_file_are_refused(
     assert problems(tmp_path) == [
         "STATE_STORE_PATH: expected a file of its own, got that of CHECKPOINTS_PATH"
     ]
+
+
+@pytest.mark.parametrize(
+    ("toml", "expected"),
+    [
+        ("", []),
+        ("[dags]\nfolder = 'dags'", ["dags"]),
+        ("[dags]\nfolder = ['dags', '../more', 'dags']", ["dags", "../more"]),
+        ("[dags]\nfolder = '/srv/dags'", ["/srv/dags"]),
+    ],
+)
+def test_folders_of_dags_are_meant_from_the_folder_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toml: str, expected: list[str]
+) -> None:
+    """Wherever a command is typed, the same folders are meant; each counts once."""
+    (tmp_path / "signoff.toml").write_text(toml)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setenv("SIGNOFF_CONFIG", str(tmp_path / "signoff.toml"))
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert load_settings().dag_folders == tuple(tmp_path / folder for folder in expected)

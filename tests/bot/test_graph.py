@@ -260,7 +260,7 @@ def test_any_dag_is_a_flowchart(drawn: Dag) -> None:
     assert len(nodes) + len(links) + len(looks) == len(lines)
     assert [int(node[1]) for node in nodes] == list(range(1, len(drawn.tasks) + 1))
     for node in nodes:
-        label = node[2] or node[3]
+        label = node[3] if node[2] is None else node[2]
         assert not re.search(r"[<>&`]", label.replace("<br/>", ""))
         assert set(re.findall(r"#[^;]*;?", label)) == set(re.findall(r"#[0-9]+;", label))
     ids = [task.id for task in drawn.tasks]

@@ -20,6 +20,7 @@ from bot.payloads import (
     parse_click,
     parse_command,
     parse_page_turn,
+    parse_start,
     parse_submission,
     parse_who,
 )
@@ -32,6 +33,7 @@ from bot.tokens import (
     parse_target,
 )
 from bot.typed import Help, Listing
+from bot.typed_runs import StartRun
 from engine import Choice, Cursor, Identity, IdentityKind
 from tests.bot.views import CHECKPOINT_ID, DIGEST, EXPIRES_AT
 
@@ -105,7 +107,7 @@ TYPED: dict[str, Any] = {
     "trigger_id": "1.2.3",
     "response_url": "https://hooks.slack.com/commands/1",
 }
-PARSERS = (parse_click, parse_page_turn, parse_submission, parse_command, parse_who)
+PARSERS = (parse_click, parse_page_turn, parse_submission, parse_command, parse_start, parse_who)
 
 
 def test_a_click_in_a_message() -> None:
@@ -162,10 +164,19 @@ def test_a_command_brings_what_was_asked_for() -> None:
         who=ANA,
         request=Help(),
         command="/checkpoints",
+        response_url="https://hooks.slack.com/commands/1",
     )
     on_grid = parse_command({**TYPED, "enterprise_id": "E1GRID"})
     assert isinstance(on_grid, Command)
     assert (on_grid.who.realm, on_grid.request) == ("E1GRID", Listing(ListState()))
+
+
+def test_a_command_that_starts_a_run_is_read_as_that() -> None:
+    """The same account and places, another grammar."""
+    typed = parse_start({**TYPED, "command": "/signoff", "text": "run deploy version=1.4"})
+    assert isinstance(typed, Command)
+    assert (typed.who, typed.command) == (ANA, "/signoff")
+    assert typed.request == StartRun("deploy", {"version": "1.4"})
 
 
 @pytest.mark.parametrize(

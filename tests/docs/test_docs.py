@@ -18,6 +18,7 @@ from engine.dagfile import Defaults, load, parse
 from engine.dagfile.forms import _KEYS as INPUT_KEYS
 from engine.dagfile.forms import _TYPES as INPUT_TYPES
 from engine.dagfile.gates import GATE_KEYS
+from engine.dagfile.schedules import SCHEDULE_KEYS
 from engine.dagfile.tasks import _ALL_KEYS as TASK_KEYS
 
 ROOT = Path(__file__).parents[2]
@@ -226,7 +227,7 @@ def test_every_key_of_the_dag_file_is_told_and_no_other() -> None:
     page = read("docs/reference/dag-file.md")
     rows = re.findall(r"^\| (`[^|]+`) \|", page, re.MULTILINE)
     told = {key for row in rows for key in re.findall(r"`([a-z_]+)`", row)}
-    known = {*DAG_KEYS, *TASK_KEYS, *GATE_KEYS, *INPUT_KEYS}
+    known = {*DAG_KEYS, *TASK_KEYS, *GATE_KEYS, *INPUT_KEYS, *SCHEDULE_KEYS}
     assert told == known
     for word in ("label", "from", "secret", *INPUT_TYPES):
         assert f"`{word}`" in page or f"`{word}:" in page or f"{word}," in page, word

@@ -37,7 +37,7 @@ from engine.model import (
 )
 from engine.opening import open_checkpoint
 from engine.policy import Answer
-from engine.store import people, runs, tasks
+from engine.store import leases, people, runs, tasks
 from engine.store.writer import Store, Tx
 
 T = TypeVar("T")
@@ -232,7 +232,7 @@ def waiting(
     """Bring a run of `deploy_dag` to its checkpoint, as the runner does; it is paused there."""
     dag = deploy_dag(policy)
     run_id = new_run(tx, dag, requester=requester)
-    lease = runs.acquire(tx, run_id, "worker", TERM)
+    lease = leases.acquire(tx, run_id, "worker", TERM)
     assert lease is not None
     build, release = TaskId("build"), TaskId("release")
     tasks.set_state(tx, run_id, build, TaskState.PENDING, TaskState.RUNNING)
@@ -243,7 +243,7 @@ def waiting(
     assert isinstance(task.work, Gate)
     opened = open_checkpoint(tx, run, task, task.work, {build: {"tag": "v1"}}, "slack")
     if paused:
-        runs.pause(tx, lease)
+        leases.pause(tx, lease)
     return opened
 
 

@@ -60,6 +60,16 @@ GATES = some_of(
 ).map(lambda keys: {**keys, "type": "checkpoint"})
 
 
+CRONS = st.sampled_from(["0 6 * * mon-fri", "*/5 * * * *", "30 2 L * *", "0 0 1,15 */3 7"])
+SCHEDULES = CRONS | some_of(
+    {
+        "timezone": st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kathmandu"]),
+        "catch_up": st.sampled_from(["none", "latest", "all"]),
+    }
+).flatmap(lambda keys: CRONS.map(lambda cron: {**keys, "cron": cron}))
+OF_DAG = some_of({"schedule": SCHEDULES, "timeout": SPANS, "max_parallel": st.integers(1, 1000)})
+
+
 @st.composite
 def dag_values(draw: st.DrawFn) -> dict[str, Any]:
     """Draw what a DAG file in which everything is right says, as plain values."""
@@ -72,7 +82,7 @@ def dag_values(draw: st.DrawFn) -> dict[str, Any]:
             task["when"] = draw(st.dictionaries(st.sampled_from(earlier), st.just(["skipped"])))
         tasks.append(task)
     params = draw(st.dictionaries(st.from_regex(r"\A[a-z]{1,5}x\Z"), INPUTS, max_size=3))
-    return {"name": "d", "params": params, "tasks": tasks}
+    return {"name": "d", "params": params, "tasks": tasks, **draw(OF_DAG)}
 
 
 def as_yaml(values: Mapping[str, Any], *, allow_unicode: bool = True) -> str:

@@ -13,8 +13,8 @@ from engine.dag import Dag
 from engine.errors import LeaseLost
 from engine.lifecycle import Verdict
 from engine.model import RunId, RunState, TaskId, TaskState
-from engine.store import runs, tasks, trail
-from engine.store.runs import Lease
+from engine.store import leases, runs, tasks, trail
+from engine.store.leases import Lease
 from engine.store.tasks import Finish, Start
 from engine.store.writer import Tx
 from tests.engine.running import Bench, task
@@ -53,9 +53,9 @@ def _take_over(tx: Tx, lease: Lease, dag: Dag) -> None:
         pytest.param(partial(_take, skip=[B]), id="skip"),
         pytest.param(partial(_take, verdict=Verdict(RunState.SUCCEEDED)), id="end"),
         pytest.param(_take_over, id="take over"),
-        pytest.param(lambda tx, lease, _: runs.renew(tx, lease, timedelta(hours=1)), id="renew"),
-        pytest.param(lambda tx, lease, _: runs.release(tx, lease), id="release"),
-        pytest.param(lambda tx, lease, _: runs.pause(tx, lease), id="pause"),
+        pytest.param(lambda tx, lease, _: leases.renew(tx, lease, timedelta(hours=1)), id="renew"),
+        pytest.param(lambda tx, lease, _: leases.release(tx, lease), id="release"),
+        pytest.param(lambda tx, lease, _: leases.pause(tx, lease), id="pause"),
     ],
 )
 async def test_stale_lease_changes_nothing(bench: Bench, write: Write) -> None:
@@ -71,7 +71,7 @@ async def test_stale_lease_changes_nothing(bench: Bench, write: Write) -> None:
 
 def _taken(tx: Tx, run_id: RunId, who: str) -> Lease:
     """A lease that runs out at once; its first holder left task `a` running."""
-    lease = runs.acquire(tx, run_id, who, timedelta(0))
+    lease = leases.acquire(tx, run_id, who, timedelta(0))
     assert lease is not None
     tasks.set_state(tx, run_id, "a", TaskState.PENDING, TaskState.RUNNING, attempt=1)
     return lease

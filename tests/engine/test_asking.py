@@ -13,7 +13,7 @@ from engine.identity import Role
 from engine.model import Checkpoint, Choice, RunCause, RunState, TaskId, TaskState
 from engine.policy import Refused
 from engine.steering import cancel
-from engine.store import checkpoints, runs, tasks
+from engine.store import checkpoints, leases, tasks
 from engine.store.writer import Store, Tx
 from tests.engine.build import (
     TERM,
@@ -48,10 +48,10 @@ def again(opened: Checkpoint, user: str = "U0ANA") -> partial[AskedAgain | Decid
 
 def run_fails(tx: Tx, opened: Checkpoint, cause: RunCause = RunCause.EXPIRED) -> None:
     """What the driver does after an expiry: skip what is behind it, and end the run."""
-    lease = runs.acquire(tx, opened.run_id, "worker", TERM)
+    lease = leases.acquire(tx, opened.run_id, "worker", TERM)
     assert lease is not None
     tasks.set_state(tx, opened.run_id, SHIP, TaskState.PENDING, TaskState.SKIPPED)
-    runs.end(tx, lease, RunState.FAILED, cause, TaskId("release"))
+    leases.end(tx, lease, RunState.FAILED, cause, TaskId("release"))
 
 
 async def states(store: Store, opened: Checkpoint) -> dict[str, str]:

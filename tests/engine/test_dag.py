@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.dag import (
+    CatchUp,
     Dag,
     Gate,
     OnInterrupt,
     PythonCall,
+    Schedule,
     Shell,
     Show,
     Task,
@@ -33,6 +35,9 @@ FULL = Dag(
     directory="/srv/dags",
     python="/usr/bin/python3",
     params=(InputField(name="version", required=True, maximum=20),),
+    schedule=Schedule(cron="0 6 * * mon", timezone="Europe/Berlin", catch_up=CatchUp.ALL),
+    timeout=timedelta(minutes=90),
+    max_parallel=2,
     tasks=(
         Task(
             id=TaskId("build"),
@@ -93,6 +98,14 @@ def test_a_stored_dag_reads_back_to_an_equal_value(dag: Dag) -> None:
     assert dag_digest(dag_from_json(stored)) == dag_digest(dag)
 
 
+def test_a_dag_stored_by_an_older_signoff_reads_back() -> None:
+    """Before schedules and limits were known, nothing was stored of them: the DAG has none."""
+    stored = dag_to_json(deploy_dag())
+    for key in ("schedule", "timeout", "max_parallel"):
+        assert stored.pop(key) is None
+    assert dag_from_json(stored) == deploy_dag()
+
+
 def with_task(task_id: str, **changes: Any) -> Dag:
     tasks = tuple(replace(t, **changes) if t.id == task_id else t for t in FULL.tasks)
     return replace(FULL, tasks=tasks)
@@ -112,6 +125,9 @@ def with_policy(**changes: Any) -> Dag:
         replace(FULL, directory="/srv/other"),
         replace(FULL, python=None),
         replace(FULL, params=()),
+        replace(FULL, schedule=None),
+        replace(FULL, timeout=None),
+        replace(FULL, max_parallel=3),
         replace(FULL, tasks=FULL.tasks[:-1]),
         replace(FULL, tasks=FULL.tasks[::-1]),
         with_task("build", work=Shell(command="make all")),
@@ -129,7 +145,8 @@ def with_policy(**changes: Any) -> Dag:
         with_policy(on_expire=OnExpire.FAIL),
     ],
     ids=[
-        *("name", "tenant", "directory", "python", "parameters", "fewer-tasks", "order", "command"),
+        *("name", "tenant", "directory", "python", "parameters", "schedule", "run-timeout"),
+        *("max-parallel", "fewer-tasks", "order", "command"),
         *("retries", "timeout", "on-interrupt", "params", "depends-on", "when", "quorum"),
         *("approvers", "role", "self-approval", "deadline", "on-expire"),
     ],

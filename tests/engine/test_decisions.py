@@ -32,7 +32,7 @@ from engine.model import (
 from engine.outbox import adopt
 from engine.people import LocalMode
 from engine.policy import Accepted, Refused, Rule, Settled
-from engine.store import checkpoints, outbox, people, postings, runs, trail
+from engine.store import checkpoints, leases, outbox, people, postings, trail
 from engine.store.outbox import DeliveryKind
 from engine.store.postings import PostingState
 from engine.store.writer import Store, Tx
@@ -165,7 +165,7 @@ async def test_an_answer_ends_the_checkpoint_its_task_and_the_pause(
     assert (task.state, task.ended_at) == (TASK_END[state], NOW)
     assert task.output == {"decision": state, "decided_by": "Ana", "reason": "fine"}
     assert (await store.read(partial(run_of, opened=opened))).state is RunState.RUNNING
-    assert await store.read(lambda tx: runs.drivable(tx, HOST, tx.now, 9)) == [opened.run_id]
+    assert await store.read(lambda tx: leases.drivable(tx, HOST, tx.now, 9)) == [opened.run_id]
     (decision,) = await store.read(partial(checkpoints.decisions, checkpoint_id=opened.id))
     assert (decision.choice, decision.reason, decision.role) == (choice, "fine", Role.OPERATOR)
     assert decision.request_digest == opened.request_digest

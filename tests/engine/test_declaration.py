@@ -11,7 +11,7 @@ from hypothesis import given, settings
 
 import engine
 from engine import checkpoint, declare, python, shell
-from engine.dag import Dag, Show, dag_digest
+from engine.dag import CatchUp, Dag, Schedule, Show, dag_digest
 from engine.dagfile import _KEYS as DAG_KEYS
 from engine.dagfile import Defaults, parse
 from engine.dagfile.tasks import _KEYS as TASK_KEYS
@@ -30,9 +30,12 @@ name: release
 tenant_id: acme
 python: ./venv/bin/python
 params:
-  version: {required: true, max: 40, description: A tag}
+  version: {required: true, max: 40, description: A tag, default: v1}
   wait: {type: number, default: 0.5, min: 0}
   day: {type: date, default: 2026-03-01}
+schedule: {cron: "0 6 * * mon-fri", timezone: Europe/Berlin, catch_up: latest}
+timeout: 2h
+max_parallel: 3
 tasks:
   - id: build
     run: [make, all]
@@ -119,10 +122,17 @@ def in_python(directory: str) -> Dag:
         tenant_id="acme",
         python="./venv/bin/python",
         params=[
-            InputField(name="version", required=True, maximum=40, description="A tag"),
+            InputField(
+                name="version", required=True, maximum=40, description="A tag", default="v1"
+            ),
             InputField(name="wait", type=InputType.NUMBER, default=0.5, minimum=0),
             InputField(name="day", type=InputType.DATE, default=date(2026, 3, 1).isoformat()),
         ],
+        schedule=Schedule(
+            cron="0 6 * * mon-fri", timezone="Europe/Berlin", catch_up=CatchUp.LATEST
+        ),
+        timeout="2h",
+        max_parallel=3,
         directory=directory,
     )
 
@@ -145,7 +155,8 @@ def declared(values: Mapping[str, Any]) -> Dag:
         main = next((key for key in MAKERS if key in task), None)
         make, what = (checkpoint, ()) if main is None else (MAKERS[main], (task[main],))
         tasks.append(make(task["id"], *what, **keys))
-    return declare(values["name"], *tasks, params=values["params"], directory="/srv")
+    of_dag = {key: value for key, value in values.items() if key not in ("name", "tasks")}
+    return declare(values["name"], *tasks, directory="/srv", **of_dag)
 
 
 @settings(deadline=None)

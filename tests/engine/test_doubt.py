@@ -12,8 +12,8 @@ import pytest
 from engine.doubt import Doubt
 from engine.liveness import holder_name
 from engine.model import RunId, RunState
-from engine.store import runs
-from engine.store.runs import Lapsed
+from engine.store import leases
+from engine.store.leases import Lapsed
 from tests.engine.running import HOST, Bench, task
 
 TERM = timedelta(seconds=10)
@@ -60,7 +60,7 @@ async def test_a_clock_that_is_ahead_takes_no_run_from_a_living_driver(bench: Be
     bench.change(holder=f"{HOST}:{os.getpid()}:1.00")  # not the living one: somebody else
     run_id = await bench.submit(bench.dag(task("a", "echo x >> ran")))
     hour_ago = timedelta(hours=-1)
-    take = partial(runs.acquire, run_id=run_id, holder=ALIVE, term=hour_ago)
+    take = partial(leases.acquire, run_id=run_id, holder=ALIVE, term=hour_ago)
     lease = await bench.store.write(take)
     assert lease is not None
     bench.change(lease_term=timedelta(seconds=0.4), heartbeat=timedelta(seconds=0.05))
@@ -68,6 +68,6 @@ async def test_a_clock_that_is_ahead_takes_no_run_from_a_living_driver(bench: Be
     for renewal in range(6):
         await asyncio.sleep(0.1)
         behind = timedelta(hours=-1, seconds=renewal)
-        await bench.store.write(partial(runs.renew, lease=lease, term=behind))
+        await bench.store.write(partial(leases.renew, lease=lease, term=behind))
     assert not (bench.folder / "ran").exists()
     assert await driving is RunState.SUCCEEDED  # renewed no more, it is believed to hang

@@ -45,6 +45,7 @@ from tests.engine.build import (
     cli_caller,
 )
 
+SCHEDULED = frozenset({(IdentityKind.SCHEDULE, HOST)})
 ADMITTING = (
     *(Rule.OPEN, Rule.DIGEST, Rule.STANDING, Rule.ROLE),
     *(Rule.APPROVERS, Rule.SELF_APPROVAL, Rule.KNOWN_PERSON),
@@ -179,10 +180,13 @@ def test_whoever_started_the_run_decides_only_where_that_is_allowed(
             False,
         ),
         (candidate(caller()), frozenset({(IdentityKind.OS, HOST)}), False, False),
+        (candidate(cli_caller()), SCHEDULED, False, False),
+        (candidate(caller()), SCHEDULED, False, False),
+        (candidate(cli_caller()), SCHEDULED | SLACK_KINDS, False, True),
     ],
     ids=[
         *("slack-requester", "unknown-requester", "self-approval", "same-host"),
-        *("another-host", "linked", "in-slack"),
+        *("another-host", "linked", "in-slack", "schedule", "schedule-in-slack", "not-only-one"),
     ],
 )
 def test_at_a_terminal_two_accounts_must_be_comparable(
@@ -191,7 +195,10 @@ def test_at_a_terminal_two_accounts_must_be_comparable(
     self_approval: bool,
     refused: bool,
 ) -> None:
-    """Where the requester may not decide, a terminal must be able to tell the two apart."""
+    """Where the requester may not decide, a terminal must be able to tell the two apart.
+
+    A schedule is no human: whoever decides is somebody else.
+    """
     asked = checkpoint(Policy(self_approval=self_approval))
     ruling = rule(asked, (), who, answer(), requester)
     assert failed(ruling) == ({Rule.KNOWN_PERSON} if refused else set())

@@ -15,7 +15,7 @@ from engine.ending import expire_due
 from engine.model import Choice, InputField, OnExpire, RunCause, RunState, TaskState
 from engine.store import outbox, trail
 from engine.store.checkpoints import listed
-from engine.store.runs import Lease
+from engine.store.leases import Lease
 from engine.store.writer import Tx
 from tests.engine.running import Bench, after, decision, gate, task
 

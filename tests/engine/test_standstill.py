@@ -17,7 +17,7 @@ from engine.policy import Refused, Settled
 from engine.queries import checkpoint_view, pending_page
 from engine.standstill import Standstill
 from engine.steering import cancel
-from engine.store import runs, tasks
+from engine.store import leases, tasks
 from engine.store.runs import Run
 from engine.store.writer import Store, Tx
 from engine.submission import submit
@@ -61,8 +61,8 @@ async def revisions(store: Store) -> dict[str, int]:
 
 async def found(store: Store, run_id: RunId) -> tuple[bool, bool]:
     """Whether a worker would look at the run, and whether it would get it."""
-    listed = await store.read(partial(runs.drivable, host=HOST, now=store.clock.now(), limit=10))
-    lease = await store.write(partial(runs.acquire, run_id=run_id, holder="w", term=TERM))
+    listed = await store.read(partial(leases.drivable, host=HOST, now=store.clock.now(), limit=10))
+    lease = await store.write(partial(leases.acquire, run_id=run_id, holder="w", term=TERM))
     return run_id in listed, lease is not None
 
 
@@ -145,11 +145,11 @@ async def test_no_run_is_claimed_while_it_lasts(store: Store) -> None:
 async def test_a_lease_that_is_held_is_kept(store: Store) -> None:
     """What runs finishes: its driver renews, writes, and lets go as ever."""
     run_id = await store.write(new_run)
-    lease = await store.write(partial(runs.acquire, run_id=run_id, holder="w", term=TERM))
+    lease = await store.write(partial(leases.acquire, run_id=run_id, holder="w", term=TERM))
     assert lease is not None
     await store.write(paused())
-    await store.write(partial(runs.renew, lease=lease, term=TERM))
-    await store.write(partial(runs.release, lease=lease))
+    await store.write(partial(leases.renew, lease=lease, term=TERM))
+    await store.write(partial(leases.release, lease=lease))
     assert await found(store, run_id) == (False, False)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -10,10 +11,19 @@ from pathlib import Path
 import pytest
 
 from engine.dag import OnInterrupt, PythonCall
-from engine.model import Choice, RunId, RunState, TaskId, TaskState
+from engine.model import (
+    Cause,
+    CheckpointState,
+    Choice,
+    RunCause,
+    RunId,
+    RunState,
+    TaskId,
+    TaskState,
+)
 from engine.standstill import begin, end
-from engine.steering import cancel
-from engine.store import outbox, runs, tasks
+from engine.steering import cancel, retry
+from engine.store import checkpoints, leases, outbox, tasks
 from engine.store.runs import Run
 from engine.store.tasks import Start
 from engine.store.writer import Tx
@@ -59,7 +69,7 @@ async def left_running(bench: Bench, run_id: RunId) -> None:
     """A dead holder left the task `a` running."""
 
     def write(tx: Tx) -> None:
-        assert runs.acquire(tx, run_id, NOBODY, TERM) is not None
+        assert leases.acquire(tx, run_id, NOBODY, TERM) is not None
         tasks.start(tx, run_id, [Start(TaskId("a"), 1, None, None)])
 
     await bench.store.write(write)
@@ -183,3 +193,73 @@ class TestPlaces:
                     await asyncio.sleep(0.01)
         seen = [int(count) for count in (bench.folder / "seen").read_text().split()]
         assert (len(seen), max(seen)) == (9, 2)
+
+    async def test_a_dag_says_how_many_of_its_tasks_run_at_once(self, bench: Bench) -> None:
+        """`max_parallel` of the DAG goes before that of the worker."""
+        alone = "mkdir alone && sleep 0.02 && rmdir alone"
+        dag = bench.dag(*(task(f"t{number}", alone) for number in range(4)))
+        assert await bench.drive(await bench.submit(replace(dag, max_parallel=1))) == "succeeded"
+
+
+class TestRunTimeout:
+    async def test_a_run_out_of_time_ends_with_all_that_belongs_to_it(self, bench: Bench) -> None:
+        """What runs is ended and has failed, what has not started and is asked is called off."""
+        dag = bench.dag(
+            task("a", "echo $$ > pid; sleep 60", retries=3),
+            task("b", "touch ran", "a"),
+            gate("ok"),
+        )
+        run_id = await bench.submit(replace(dag, timeout=timedelta(seconds=0.5)))
+        assert await bench.drive(run_id) is RunState.FAILED
+        run = await bench.run_of(run_id)
+        assert (run.cause, run.because) == (RunCause.TIMED_OUT, None)
+        assert not is_there((bench.folder / "pid").read_text())
+        records = await bench.tasks(run_id)
+        assert records["a"].error == "ended because its run ran out of time"
+        assert records["a"].state is S.FAILED
+        assert records["ok"].state is S.CANCELLED
+        assert records["b"].state in {S.CANCELLED, S.SKIPPED}
+        [asked] = await bench.store.read(partial(checkpoints.listed, limit=9, run_id=run_id))
+        assert (asked.state, asked.cause) == (CheckpointState.CANCELLED, Cause.RUN_ENDED)
+
+    async def test_time_that_people_take_does_not_count(self, bench: Bench) -> None:
+        """A pause is as long as it is; only the work before and after it is timed."""
+        dag = bench.dag(task("a", "true"), gate("ok", "a"), task("b", "true", "ok"))
+        run_id = await bench.submit(replace(dag, timeout=timedelta(seconds=30)))
+        assert await bench.drive(run_id) is RunState.PAUSED
+        before = (await bench.run_of(run_id)).worked_s
+        await bench.store.write(partial(_backdate, run_id=run_id))
+        await bench.decide(run_id, Choice.APPROVE)
+        assert await bench.drive(run_id) is RunState.SUCCEEDED
+        assert 0 < before < (await bench.run_of(run_id)).worked_s < 30
+
+    async def test_time_before_a_pause_counts_behind_it(self, bench: Bench) -> None:
+        """A run that has used its time up to now has none left when it goes on."""
+        dag = bench.dag(gate("ok"), task("b", "touch ran; sleep 60", "ok"))
+        run_id = await bench.submit(replace(dag, timeout=timedelta(seconds=20)))
+        await bench.drive(run_id)
+        await bench.store.write(partial(_has_worked, run_id=run_id, seconds=19.5))
+        await bench.decide(run_id, Choice.APPROVE)
+        assert await bench.drive(run_id) is RunState.FAILED
+        assert (await bench.run_of(run_id)).cause is RunCause.TIMED_OUT
+
+    async def test_trying_again_gives_it_its_time_again(self, bench: Bench) -> None:
+        """The tasks that were ended run anew, and those that were called off follow."""
+        slow_once = "test -e again || { touch again; sleep 60; }"
+        dag = bench.dag(task("a", slow_once), task("b", "touch ran", "a"))
+        run_id = await bench.submit(replace(dag, timeout=timedelta(seconds=0.7)))
+        assert await bench.drive(run_id) is RunState.FAILED
+        assert isinstance(await bench.store.write(partial(retry, run_id=run_id, caller=ANA)), Run)
+        assert await bench.drive(run_id) is RunState.SUCCEEDED
+        assert (bench.folder / "ran").exists()
+
+
+def _backdate(tx: Tx, run_id: RunId) -> None:
+    """The run was started a day ago."""
+    at = (tx.now - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    statement = "UPDATE run SET started_at = ?, created_at = ? WHERE id = ?"
+    tx.connection.exec_driver_sql(statement, (at, at, run_id))
+
+
+def _has_worked(tx: Tx, run_id: RunId, seconds: float) -> None:
+    tx.connection.exec_driver_sql("UPDATE run SET worked_s = ? WHERE id = ?", (seconds, run_id))

@@ -15,8 +15,9 @@ from engine.people import LocalMode
 from engine.policy import REASON_LIMIT, Refused, Rule
 from engine.queries import checkpoint_view, run_view
 from engine.steering import NoRun, cancel, retry
-from engine.store import checkpoints, runs, tasks
-from engine.store.runs import Lease, Run
+from engine.store import checkpoints, leases, tasks
+from engine.store.leases import Lease
+from engine.store.runs import Run
 from engine.store.writer import Store, Tx
 from tests.engine.build import (
     TERM,
@@ -67,20 +68,20 @@ def failed(
 ) -> RunId:
     """A run of `deploy_dag` that ended badly, its build failed at its third attempt."""
     run_id = new_run(tx)
-    lease = runs.acquire(tx, run_id, "worker", TERM)
+    lease = leases.acquire(tx, run_id, "worker", TERM)
     assert lease is not None
     ends = {BUILD: S.FAILED, RELEASE: S.SKIPPED, SHIP: S.SKIPPED, **other}
     for task_id, state in ends.items():
         left = {"attempt": 3, "error": "exit 1"} if state is S.FAILED else {}
         tasks.set_state(tx, run_id, task_id, S.PENDING, state, ended_at=tx.now, **left)
-    runs.end(tx, lease, RunState.FAILED, cause, BUILD)
+    leases.end(tx, lease, RunState.FAILED, cause, BUILD)
     return run_id
 
 
 def building(tx: Tx) -> tuple[RunId, Lease]:
     """A run whose first task runs, and the lease it is driven under."""
     run_id = new_run(tx)
-    lease = runs.acquire(tx, run_id, "worker", TERM)
+    lease = leases.acquire(tx, run_id, "worker", TERM)
     assert lease is not None
     tasks.set_state(tx, run_id, BUILD, S.PENDING, S.RUNNING, attempt=1, started_at=tx.now)
     return run_id, lease
@@ -252,7 +253,7 @@ async def test_a_queued_run_ends_at_once(store: Store, people: None) -> None:
     run = await store.write(called_off(run_id))
     assert run.state is RunState.CANCELLED
     assert set((await states(store, run_id)).values()) == {"cancelled"}
-    assert await store.write(partial(runs.acquire, run_id=run_id, holder="w", term=TERM)) is None
+    assert await store.write(partial(leases.acquire, run_id=run_id, holder="w", term=TERM)) is None
 
 
 async def test_a_driver_between_two_tasks_finds_its_lease_lost(store: Store, people: None) -> None:
@@ -264,10 +265,10 @@ async def test_a_driver_between_two_tasks_finds_its_lease_lost(store: Store, peo
     run = await store.write(called_off(run_id))
     assert run.state is RunState.CANCELLED
     for write in (
-        partial(runs.held, lease=lease),
-        partial(runs.renew, lease=lease, term=TERM),
-        partial(runs.pause, lease=lease),
-        partial(runs.end, lease=lease, state=RunState.SUCCEEDED, cause=None, because=None),
+        partial(leases.held, lease=lease),
+        partial(leases.renew, lease=lease, term=TERM),
+        partial(leases.pause, lease=lease),
+        partial(leases.end, lease=lease, state=RunState.SUCCEEDED, cause=None, because=None),
     ):
         with pytest.raises(LeaseLost):
             await store.write(write)
@@ -288,7 +289,7 @@ async def test_while_a_task_runs_its_driver_is_told(store: Store, people: None) 
         "ship": "cancelled",
     }
     assert (await row_of(store, run_id))["revision"] > before["revision"]
-    await store.write(partial(runs.held, lease=lease))
+    await store.write(partial(leases.held, lease=lease))
     assert "run_ended" not in await store.read(events)
 
 
@@ -385,7 +386,7 @@ async def test_failed_tasks_and_those_skipped_behind_them_wait_again(store: Stor
     assert (build["attempt"], build["attempts_before"]) == (3, 3)
     assert [build[name] for name in ("error", "ended_at", "not_before", "output")] == [None] * 4
     assert (await row_of(store, run_id))["revision"] > before["revision"]
-    assert await store.write(partial(runs.acquire, run_id=run_id, holder="w", term=TERM))
+    assert await store.write(partial(leases.acquire, run_id=run_id, holder="w", term=TERM))
     assert (await store.read(events))[-1] == "run_retried"
 
 
@@ -404,9 +405,9 @@ async def test_nothing_that_succeeded_or_was_approved_runs_again(store: Store) -
 
 def _succeeded(tx: Tx) -> RunId:
     run_id = new_run(tx)
-    lease = runs.acquire(tx, run_id, "worker", TERM)
+    lease = leases.acquire(tx, run_id, "worker", TERM)
     assert lease is not None
-    runs.end(tx, lease, RunState.SUCCEEDED, None, None)
+    leases.end(tx, lease, RunState.SUCCEEDED, None, None)
     return run_id
 
 

@@ -28,7 +28,7 @@ from engine.identity import Principal, PrincipalKind, Role
 from engine.lifecycle import is_due
 from engine.model import CheckpointState, Choice, Policy, RunCause, RunState, TaskId, TaskState
 from engine.policy import Refused, Rule, Settled
-from engine.store import checkpoints, outbox, people, postings, runs, tasks, trail
+from engine.store import checkpoints, leases, outbox, people, postings, runs, tasks, trail
 from engine.store.checkpoints import Cursor
 from engine.store.locks import FileLock
 from engine.store.writer import Store, Tx
@@ -607,11 +607,11 @@ async def test_reading_is_no_news(store: Store, other: Store) -> None:
 async def test_a_run_is_driven_by_one_at_a_time(store: Store, other: Store) -> None:
     """Of two that want the lease of a queued run, one gets it."""
     run_id = await store.write(new_run)
-    leases = await asyncio.gather(
-        store.write(partial(runs.acquire, run_id=run_id, holder="a", term=TERM)),
-        other.write(partial(runs.acquire, run_id=run_id, holder="b", term=TERM)),
+    taken = await asyncio.gather(
+        store.write(partial(leases.acquire, run_id=run_id, holder="a", term=TERM)),
+        other.write(partial(leases.acquire, run_id=run_id, holder="b", term=TERM)),
     )
-    assert [lease is None for lease in leases].count(True) == 1
+    assert [lease is None for lease in taken].count(True) == 1
 
 
 async def test_a_lapsed_lease_is_taken_over_and_its_holder_is_powerless(
@@ -619,29 +619,29 @@ async def test_a_lapsed_lease_is_taken_over_and_its_holder_is_powerless(
 ) -> None:
     """A later epoch fences the earlier one: whatever the old holder writes changes nothing."""
     run_id = await store.write(new_run)
-    take = partial(runs.acquire, run_id=run_id, term=TERM)
+    take = partial(leases.acquire, run_id=run_id, term=TERM)
     old = await store.write(partial(take, holder="a"))
     assert old is not None
     clock.advance(TERM - timedelta(seconds=1))
-    assert await store.read(lambda tx: runs.drivable(tx, HOST, tx.now, 9)) == []
+    assert await store.read(lambda tx: leases.drivable(tx, HOST, tx.now, 9)) == []
     assert await store.write(partial(take, holder="b")) is None
     clock.advance(timedelta(seconds=1))
-    assert await store.read(lambda tx: runs.drivable(tx, HOST, tx.now, 9)) == [run_id]
+    assert await store.read(lambda tx: leases.drivable(tx, HOST, tx.now, 9)) == [run_id]
     new = await store.write(partial(take, holder="b"))
     assert new is not None
     assert new.epoch == old.epoch + 1
     before = await store.read(everything)
     for stale in (
-        partial(runs.renew, lease=old, term=TERM),
-        partial(runs.pause, lease=old),
-        partial(runs.release, lease=old),
-        partial(runs.held, lease=old),
-        partial(runs.end, lease=old, state=RunState.SUCCEEDED, cause=None, because=None),
+        partial(leases.renew, lease=old, term=TERM),
+        partial(leases.pause, lease=old),
+        partial(leases.release, lease=old),
+        partial(leases.held, lease=old),
+        partial(leases.end, lease=old, state=RunState.SUCCEEDED, cause=None, because=None),
     ):
         with pytest.raises(LeaseLost):
             await store.write(stale)
     assert await store.read(everything) == before
-    await store.write(partial(runs.held, lease=new))
+    await store.write(partial(leases.held, lease=new))
 
 
 async def test_a_holder_that_comes_back_under_its_own_name_is_a_new_one(
@@ -649,61 +649,61 @@ async def test_a_holder_that_comes_back_under_its_own_name_is_a_new_one(
 ) -> None:
     """The epoch fences even a holder of the same name."""
     run_id = await store.write(new_run)
-    old = await store.write(partial(runs.acquire, run_id=run_id, holder="a", term=TERM))
+    old = await store.write(partial(leases.acquire, run_id=run_id, holder="a", term=TERM))
     clock.advance(TERM)
-    await store.write(partial(runs.acquire, run_id=run_id, holder="a", term=TERM))
+    await store.write(partial(leases.acquire, run_id=run_id, holder="a", term=TERM))
     assert old is not None
     with pytest.raises(LeaseLost):
-        await store.write(partial(runs.renew, lease=old, term=TERM))
+        await store.write(partial(leases.renew, lease=old, term=TERM))
 
 
 async def test_renewing_keeps_others_out(store: Store, clock: FakeClock) -> None:
     """A renewed lease lasts for a term from now."""
     run_id = await store.write(new_run)
-    lease = await store.write(partial(runs.acquire, run_id=run_id, holder="a", term=TERM))
+    lease = await store.write(partial(leases.acquire, run_id=run_id, holder="a", term=TERM))
     assert lease is not None
     clock.advance(TERM - timedelta(seconds=1))
-    await store.write(partial(runs.renew, lease=lease, term=TERM))
+    await store.write(partial(leases.renew, lease=lease, term=TERM))
     clock.advance(TERM - timedelta(seconds=1))
-    take = partial(runs.acquire, run_id=run_id, holder="b", term=TERM)
+    take = partial(leases.acquire, run_id=run_id, holder="b", term=TERM)
     assert await store.write(take) is None
 
 
 async def test_the_runs_of_a_dead_holder_are_free_at_once(store: Store) -> None:
     """Nobody waits for the lease of a process that is known to be gone."""
     run_id = await store.write(new_run)
-    await store.write(partial(runs.acquire, run_id=run_id, holder="a", term=TERM))
-    await store.write(partial(runs.free_leases_of, holder="a"))
-    take = partial(runs.acquire, run_id=run_id, holder="b", term=TERM)
+    await store.write(partial(leases.acquire, run_id=run_id, holder="a", term=TERM))
+    await store.write(partial(leases.free_leases_of, holder="a"))
+    take = partial(leases.acquire, run_id=run_id, holder="b", term=TERM)
     assert await store.write(take) is not None
 
 
 async def test_a_paused_run_wants_no_driver_until_it_is_woken(store: Store) -> None:
     """A paused run holds no lease; waking it makes it drivable, once."""
     opened = await store.write(waiting)
-    assert await store.read(lambda tx: runs.drivable(tx, HOST, tx.now, 9)) == []
-    take = partial(runs.acquire, run_id=opened.run_id, holder="b", term=TERM)
+    assert await store.read(lambda tx: leases.drivable(tx, HOST, tx.now, 9)) == []
+    take = partial(leases.acquire, run_id=opened.run_id, holder="b", term=TERM)
     assert await store.write(take) is None
     assert await store.write(partial(runs.wake, run_id=opened.run_id)) is True
     assert await store.write(partial(runs.wake, run_id=opened.run_id)) is False
-    assert await store.read(lambda tx: runs.drivable(tx, HOST, tx.now, 9)) == [opened.run_id]
-    assert await store.read(lambda tx: runs.drivable(tx, "elsewhere", tx.now, 9)) == []
+    assert await store.read(lambda tx: leases.drivable(tx, HOST, tx.now, 9)) == [opened.run_id]
+    assert await store.read(lambda tx: leases.drivable(tx, "elsewhere", tx.now, 9)) == []
 
 
 async def test_an_ended_run_is_over(store: Store) -> None:
     """An ended run has no lease, says how it ended and is never driven again."""
     run_id = await store.write(new_run)
-    lease = await store.write(partial(runs.acquire, run_id=run_id, holder="a", term=TERM))
+    lease = await store.write(partial(leases.acquire, run_id=run_id, holder="a", term=TERM))
     assert lease is not None
     cause, because = RunCause.REJECTED, TaskId("release")
-    end = partial(runs.end, lease=lease, state=RunState.FAILED, cause=cause, because=because)
+    end = partial(leases.end, lease=lease, state=RunState.FAILED, cause=cause, because=because)
     await store.write(end)
     run = await store.read(partial(runs.load, run_id=run_id))
     assert run is not None
     assert run.has_ended
     assert (run.state, run.cause, run.because) == (RunState.FAILED, cause, because)
     assert run.ended_at == NOW
-    take = partial(runs.acquire, run_id=run_id, holder="b", term=TERM)
+    take = partial(leases.acquire, run_id=run_id, holder="b", term=TERM)
     assert await store.write(take) is None
 
 
@@ -910,7 +910,7 @@ async def test_a_locked_file_is_busy_and_says_so(
         ),
         (partial(checkpoints.decisions, checkpoint_id="cp_x"), "ix_decision_checkpoint"),
         (partial(checkpoints.listed, limit=9), "ix_checkpoint_recent"),
-        (partial(runs.drivable, host=HOST, now=NOW, limit=9), "ix_run_drive"),
+        (partial(leases.drivable, host=HOST, now=NOW, limit=9), "ix_run_drive"),
         (partial(runs.listed, limit=9), "ix_run_recent"),
         (partial(outbox.claim, holder="a", term=TERM, limit=9), "ix_delivery_due"),
         (partial(outbox.count_due, limit=9), "ix_delivery_due"),

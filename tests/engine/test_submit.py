@@ -11,7 +11,7 @@ from engine.identity import Caller, Role, Standing
 from engine.model import RunState, TaskState
 from engine.people import LocalMode
 from engine.policy import Refused, Rule
-from engine.store import runs, tasks, trail
+from engine.store import leases, runs, tasks, trail
 from engine.store.writer import Store
 from engine.submission import submit
 from tests.engine.build import (
@@ -52,7 +52,7 @@ async def test_a_run_is_queued_and_pinned_to_its_dag(store: Store) -> None:
     assert [(t.id, t.state) for t in found.values()] == [
         (name, TaskState.PENDING) for name in ("build", "release", "ship")
     ]
-    assert await store.read(lambda tx: runs.drivable(tx, HOST, tx.now, 9)) == [run_id]
+    assert await store.read(lambda tx: leases.drivable(tx, HOST, tx.now, 9)) == [run_id]
 
 
 async def test_two_runs_of_one_dag_share_its_definition(store: Store) -> None:
@@ -109,3 +109,18 @@ async def test_running_a_dag_takes_an_operator_of_its_tenant(
     assert outcome.reasons[0].needed == "Operator in acme"
     assert queued == []
     assert await store.read(events) == ["run_refused"]
+
+
+@pytest.mark.parametrize(("granted", "allowed"), [("S0RELEASE", False), ("U0ANA", True)])
+async def test_a_guest_starts_runs_only_if_granted_by_id(
+    store: Store, granted: str, allowed: bool
+) -> None:
+    """A group that a guest was put into is not enough: as for deciding."""
+    await store.write(partial(give_role, user=granted))
+    guest = caller(standing=Standing.GUEST, groups=["S0RELEASE"])
+    outcome = await store.write(partial(ask, caller=guest))
+    if allowed:
+        assert isinstance(outcome, str)
+    else:
+        assert isinstance(outcome, Refused)
+        assert [finding.rule for finding in outcome.reasons] == [Rule.ROLE]

@@ -14,9 +14,9 @@ from engine.dag import OnInterrupt
 from engine.errors import LeaseLost, RunNotFound
 from engine.model import Choice, RunId, RunState, TaskId, TaskState
 from engine.runner import drive
-from engine.store import runs, tasks
+from engine.store import leases, tasks
+from engine.store.leases import Lease
 from engine.store.processes import live_worker
-from engine.store.runs import Lease
 from engine.store.tasks import Start
 from engine.store.writer import Tx
 from engine.tasks.logs import BoundedLog
@@ -63,7 +63,9 @@ async def appears(path: Path) -> str:
 
 async def taken(bench: Bench, run_id: RunId, holder: str, term: timedelta = TERM) -> Lease:
     """The lease, taken by somebody."""
-    lease = await bench.store.write(partial(runs.acquire, run_id=run_id, holder=holder, term=term))
+    lease = await bench.store.write(
+        partial(leases.acquire, run_id=run_id, holder=holder, term=term)
+    )
     assert lease is not None
     return lease
 
@@ -86,7 +88,7 @@ class TestLeases:
         old = await taken(bench, run_id, "old", timedelta(seconds=0))
         driving = asyncio.create_task(drive(bench.store, old, bench.settings))
         pid = int(await appears(bench.folder / "pid"))
-        await bench.store.write(partial(runs.free_leases_of, holder="old"))
+        await bench.store.write(partial(leases.free_leases_of, holder="old"))
         new = await taken(bench, run_id, "new")
         with pytest.raises(LeaseLost):
             await driving
@@ -103,7 +105,9 @@ class TestLeases:
         await appears(bench.folder / "begun")
         await asyncio.sleep(0.6)
         assert (
-            await bench.store.write(partial(runs.acquire, run_id=run_id, holder="other", term=TERM))
+            await bench.store.write(
+                partial(leases.acquire, run_id=run_id, holder="other", term=TERM)
+            )
             is None
         )
         assert await driving is RunState.SUCCEEDED
@@ -120,7 +124,7 @@ class TestLeases:
             run_id = await bench.submit(bench.dag(task("a", "true")))
             await taken(bench, run_id, holder)
         await free_dead(bench.store, HOST)
-        assert len(await bench.store.read(partial(runs.holders, host=HOST))) == 3
+        assert len(await bench.store.read(partial(leases.holders, host=HOST))) == 3
 
     async def test_unknown_run_cannot_be_driven(self, bench: Bench) -> None:
         """Driving what is not there says so."""
@@ -198,7 +202,7 @@ class TestWorker:
         async with working(bench):
             run_id = await bench.submit(bench.dag(gate("ok"), task("a", "true", "ok")))
             await until(bench, run_id, RunState.PAUSED)
-            assert await bench.store.read(partial(runs.holders, host=HOST)) == []
+            assert await bench.store.read(partial(leases.holders, host=HOST)) == []
             await bench.decide(run_id, Choice.APPROVE)
             await until(bench, run_id, RunState.SUCCEEDED)
 

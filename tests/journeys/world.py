@@ -5,6 +5,7 @@ kill processes start them with `processes.py` instead.
 """
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -59,7 +60,7 @@ MANIFEST = Path(__file__).parents[2] / "manifest.yml"
 TENANT = "local-dev"
 CHANNEL = "C0APPROVE"
 TEAM = "T0SANDBOX"
-HOST = "test-host"
+HOST = socket.gethostname()  # where what is started in Slack belongs
 
 ROLES = {
     "U0ANA": Role.ADMIN,

@@ -13,7 +13,7 @@ from engine.feed import surface_lines
 from engine.identity import Role
 from engine.model import Checkpoint, CheckpointState, Choice, Policy, TaskId
 from engine.policy import Answer
-from engine.store import checkpoints, runs
+from engine.store import checkpoints, leases
 from engine.store.writer import Store, Tx
 from engine.submission import submit
 from engine.surfaces import AuditSurface
@@ -34,7 +34,7 @@ def _ask(tx: Tx, dag: Dag) -> Checkpoint:
     give_role(tx, "U0REQ", tenant=dag.tenant)
     run_id = submit(tx, dag, caller("U0REQ"), HOST)
     assert isinstance(run_id, str), run_id
-    lease = runs.acquire(tx, run_id, WORKER, TERM)
+    lease = leases.acquire(tx, run_id, WORKER, TERM)
     assert lease is not None
     turn = advance.Turn(revision=0, open=(TaskId("release"),), pause=(TaskId("release"),))
     advance.take(tx, lease, dag, turn, surface="slack")

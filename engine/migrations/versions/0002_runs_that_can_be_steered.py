@@ -39,6 +39,7 @@ def upgrade() -> None:
         "schedule",
         sa.Column("tenant", sa.String(), nullable=False),
         sa.Column("dag_name", sa.String(), nullable=False),
+        sa.Column("declared", sa.String(), nullable=False),
         sa.Column("upto", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "dag_name"),
     )

@@ -70,6 +70,7 @@ def test_every_variable_is_documented(name: str) -> None:
     "key",
     [
         *(f"slack.{key}" for key in config_file.SLACK_KEYS),
+        *(f"dags.{key}" for key in config_file.DAGS_KEYS),
         *(f"tenants.NAME.roles.{key}" for key in config_file.ROLE_KEYS),
         *(f"tenants.NAME.dags.DAG.{key}" for key in config_file.DAG_KEYS),
         "tenants.NAME.channel",

@@ -10,7 +10,7 @@ import pytest
 from bot.cli.session import this_host
 from engine.liveness import this_process
 from engine.model import RunId, TaskState
-from engine.store import processes, runs, tasks
+from engine.store import leases, processes, tasks
 from engine.store.writer import Store, Tx
 from tests.bot.cli.terminal import OTHER, Terminal, me
 
@@ -102,7 +102,7 @@ def _interrupt(terminal: Terminal, run: str, *, worker_lives: bool = False) -> N
     """Leave the run as a worker does that dies, or takes long, while its first task runs."""
 
     def leave(tx: Tx) -> None:
-        runs.acquire(tx, RunId(run), "worker", timedelta(hours=worker_lives))
+        leases.acquire(tx, RunId(run), "worker", timedelta(hours=worker_lives))
         tasks.set_state(tx, run, "first", TaskState.PENDING, TaskState.RUNNING, attempt=1)
         if worker_lives:
             me_too = this_process()
@@ -167,13 +167,15 @@ def test_the_older_files_tell_it_too(terminal: Terminal) -> None:
     told = _surface(terminal, "events")
     assert [line["event"] for line in told] == [
         "dag_start",
+        "task_start",
+        "task_ok",
         "checkpoint_pending",
         "dag_called_off",
         "checkpoint_cancelled",
         "dag_done",
     ]
-    assert told[2]["reason"] == "wrong branch"
-    assert told[4]["status"] == "cancelled"
+    assert told[4]["reason"] == "wrong branch"
+    assert told[6]["status"] == "cancelled"
 
 
 def _surface(terminal: Terminal, surface: str) -> list[dict[str, Any]]:

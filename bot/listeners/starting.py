@@ -1,0 +1,145 @@
+"""`/signoff`: starting a run. A private answer, in the ack itself when it is quick enough."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, assert_never
+
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.context.ack.async_ack import AsyncAck
+
+from bot import lists, notices, run_notices
+from bot.cards import Message
+from bot.desk import Desk, reference
+from bot.directory import LookUpFailed
+from bot.payloads import Command, Malformed, parse_start
+from bot.refusals import role_refusal
+from bot.run_notices import RUN_COMMAND
+from bot.typed import Help, NotUnderstood
+from bot.typed_runs import RunRequest, StartRun
+from bot.wording import Explanation
+from engine import (
+    Caller,
+    Filed,
+    InvalidDag,
+    InvalidParams,
+    Refused,
+    Role,
+    Shelf,
+    check_dag,
+    live_worker,
+    near_name,
+    read_params,
+    roles,
+    submit,
+)
+
+log = logging.getLogger(__name__)
+
+_QUICK_S = 1.5  # Slack gives up on a command after three seconds
+
+
+def register(app: AsyncApp, desk: Desk) -> None:
+    """Tie the command to its replies."""
+
+    async def typed(ack: AsyncAck, body: dict[str, Any]) -> None:
+        command = parse_start(body)
+        answering = asyncio.create_task(_guarded(desk, command))
+        await asyncio.wait({answering}, timeout=_QUICK_S)
+        message = answering.result() if answering.done() else _meanwhile(command)
+        if not answering.done():
+            desk.follow_ups.start(_answer_later(desk, command, answering))
+        await ack(text=message.text, blocks=list(message.blocks), response_type="ephemeral")
+
+    app.command(RUN_COMMAND)(typed)
+
+
+def _meanwhile(command: Command[RunRequest] | Malformed) -> Message:
+    match command:
+        case Command(request=StartRun(name=name)):
+            return lists.notice(run_notices.checking(name))
+        case _:
+            return lists.notice(run_notices.checking(RUN_COMMAND))
+
+
+async def _answer_later(
+    desk: Desk, command: Command[RunRequest] | Malformed, answering: "asyncio.Task[Message]"
+) -> None:
+    message = await answering
+    if isinstance(command, Command):
+        await desk.slack.answer(command.response_url, message.text, message.blocks)
+
+
+async def _guarded(desk: Desk, command: Command[RunRequest] | Malformed) -> Message:
+    try:
+        return await reply(desk, command)
+    except Exception:
+        ref = reference()
+        log.exception("a command failed (reference %s)", ref)
+        return lists.notice(notices.not_recorded(ref))
+
+
+async def reply(desk: Desk, command: Command[RunRequest] | Malformed) -> Message:
+    """What a command answers."""
+    if isinstance(command, Malformed):
+        log.warning("a slash command was malformed: %s", command.why)
+        return lists.notice(notices.unknown_button())
+    match command.request:
+        case StartRun() as wanted:
+            caller = await desk.caller(command.who)
+            if isinstance(caller, LookUpFailed):
+                return lists.notice(notices.look_up_failed())
+            return lists.notice(await _start(desk, caller, wanted))
+        case Help():
+            return lists.usage_of_runs(command.command)
+        case NotUnderstood() as misread:
+            return lists.notice(notices.not_understood(misread, command.command))
+        case _:
+            assert_never(command.request)
+
+
+async def _start(desk: Desk, caller: Caller, wanted: StartRun) -> Explanation:
+    if desk.dags is None:
+        return run_notices.no_folder()
+    shelf = await asyncio.to_thread(desk.dags.look)
+    held = await desk.store.read(partial(roles, caller=caller))
+    operated = {tenant for tenant, role in held.items() if role.role >= Role.OPERATOR}
+    match _meant(shelf, wanted, operated):
+        case [one]:
+            return await _run(desk, caller, one, wanted, operated)
+        case []:
+            runnable = [one for one in shelf.filed if one.dag.tenant in operated]
+            near = near_name(wanted.name, runnable)
+            return run_notices.unknown_dag(wanted.name, near, runnable, len(shelf.broken))
+        case several:
+            return run_notices.several_tenants(wanted.name, [one.dag.tenant for one in several])
+
+
+def _meant(shelf: Shelf, wanted: StartRun, operated: set[str]) -> Sequence[Filed]:
+    """The DAG of this name; of several, those that the caller may run."""
+    named = [one for one in shelf.named(wanted.name) if wanted.tenant in (None, one.dag.tenant)]
+    return [one for one in named if one.dag.tenant in operated] or named[:1]
+
+
+async def _run(
+    desk: Desk, caller: Caller, meant: Filed, wanted: StartRun, operated: set[str]
+) -> Explanation:
+    dag, host = meant.dag, socket.gethostname()
+    try:
+        if dag.tenant in operated:  # anybody else is refused and on record, before any work
+            read_params(dag, wanted.params)
+            await check_dag(dag, str(meant.file))
+        made = await desk.store.write(
+            partial(submit, dag=dag, caller=caller, host=host, params=wanted.params)
+        )
+    except InvalidParams as invalid:
+        return run_notices.wrong_params(dag.name, invalid)
+    except InvalidDag as invalid:
+        return run_notices.broken_dag(dag.name, invalid)
+    if isinstance(made, Refused):
+        return role_refusal(made, dag.tenant)
+    params = read_params(dag, wanted.params)
+    has_worker = await desk.store.read(partial(live_worker, host=host))
+    return run_notices.started(dag.name, made, params, host=host, has_worker=has_worker)

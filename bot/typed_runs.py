@@ -1,0 +1,83 @@
+"""`/signoff` as people type it: understood forgivingly, or not at all."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from bot.typed import DASHES, MOST_SAID, QUOTES, Help, NotUnderstood, near, split
+
+
+@dataclass(frozen=True, slots=True)
+class StartRun:
+    """`run DAG key=value …`. The name is empty when none was said; values are as typed."""
+
+    name: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    tenant: str | None = None
+
+
+RunRequest = StartRun | Help | NotUnderstood
+
+_SUBCOMMANDS = ("run", "help")
+_ALIASES = {
+    "start": "run",
+    **dict.fromkeys(("", "?", "-h", "--help", "usage"), "help"),
+}
+_MOST_NAME = 80
+_TENANT = re.compile(r"(?:-{1,2}tenant=|-{0,2}tenant:)(?P<tenant>.*)", re.IGNORECASE)
+_FLAG = re.compile(r"-{1,2}tenant", re.IGNORECASE)
+_WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_DASHES = str.maketrans(DASHES)
+
+
+def understood_run(text: str) -> RunRequest:
+    """What a person asked for: parts in any order, quotes and dashes as phones make them."""
+    words = split(text, QUOTES)
+    first = words[0].translate(_DASHES).lower() if words else ""
+    match _ALIASES.get(first, first):
+        case "run":
+            return _start(words[1:])
+        case "help":
+            return Help()
+        case _:
+            return NotUnderstood(words[0][:MOST_SAID], _meant(words[0]))
+
+
+def _meant(word: str) -> str | None:
+    """A subcommand that is nearly this word, or a DAG to run."""
+    subcommand = near(word.lower(), _SUBCOMMANDS)
+    return subcommand or (f"run {word}" if _WORD.fullmatch(word) else None)
+
+
+def _start(words: list[str]) -> StartRun | NotUnderstood:
+    name: list[str] = []
+    params: dict[str, str] = {}
+    tenants: list[str] = []
+    remaining = iter(_joined(words))
+    for word in remaining:
+        key, is_pair, value = word.partition("=")
+        key = key.translate(_DASHES)
+        if match := _TENANT.fullmatch(key + is_pair + value):
+            tenants.append(match["tenant"] or next(remaining, ""))
+        elif _FLAG.fullmatch(key) and not is_pair:
+            tenants.append(next(remaining, ""))
+        elif not is_pair:
+            name.append(key)
+        elif not key.strip("-") or params.setdefault(key.lstrip("-"), value) != value:
+            return NotUnderstood(word[:MOST_SAID], "run DAG key=value, each key once")
+    if len(set(tenants)) > 1 or "" in tenants:
+        return NotUnderstood("tenant:", "run DAG tenant:NAME")
+    return StartRun(" ".join(name)[:_MOST_NAME], params, tenants[0] if tenants else None)
+
+
+def _joined(words: list[str]) -> Iterator[str]:
+    """`version = 1.4` is `version=1.4`; `--param version=1.4` says no more."""
+    said = [word for word in words if word.translate(_DASHES) != "--param"]
+    at = 0
+    while at < len(said):
+        if said[at + 1 : at + 2] == ["="]:
+            yield f"{said[at]}={''.join(said[at + 2 : at + 3])}"
+            at += 3
+        else:
+            yield said[at]
+            at += 1
