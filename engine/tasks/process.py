@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import psutil
 
+from engine.liveness import start_of
 from engine.tasks.groups import GRACE_S, end_group
 from engine.tasks.logs import BoundedLog
 
@@ -30,7 +31,7 @@ class GatedProcess:
         self._printed = printed
         self._pumping = asyncio.create_task(printed.pump(log))
         self.pgid = process.pid  # it leads a session of its own
-        self.started = _start_of(process.pid)  # seconds since the epoch, as the system tells it
+        self.started = _start_of(process.pid)  # as `engine.liveness` tells it
 
     def go(self) -> None:
         """Let it become the command."""
@@ -94,7 +95,7 @@ async def spawn(
 
 def _start_of(pid: int) -> float:
     try:
-        return psutil.Process(pid).create_time()
+        return start_of(pid)
     except psutil.NoSuchProcess:
         return 0.0  # killed at once: there will be nothing to find
 
