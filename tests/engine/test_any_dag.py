@@ -78,21 +78,28 @@ def end_of_run(nodes: Mapping[str, Node], ends: Mapping[str, TaskState]) -> RunS
 
 @st.composite
 def graphs(draw: st.DrawFn) -> dict[str, Node]:
-    """Draw up to six tasks, each after some of those before it."""
+    """Draw up to six tasks, each after some before it; bad ends are mostly waited for."""
     nodes: dict[str, Node] = {}
-    for number in range(draw(st.integers(1, 6))):
+    for number in range(draw(st.sampled_from([6, 5, 4, 3, 2, 1]))):
         parents = (
             draw(st.lists(st.sampled_from([*nodes]), unique=True, max_size=3)) if nodes else []
         )
-        when = {name: draw(outcomes(nodes[name])) for name in parents if draw(st.booleans())}
+        ends = ends_of(nodes)
+        when = {
+            name: draw(outcomes(nodes[name])) | draw(st.sampled_from([{ends[name]}, set()]))
+            for name in parents
+            if ends[name] in BAD or draw(st.booleans())
+        }
         is_gate = draw(st.booleans())
         nodes[f"t{number}"] = Node(
             name=f"t{number}",
             parents=tuple(parents),
             when=when,
-            fails=0 if is_gate else draw(st.sampled_from([0, 0, 1, 3])),
+            fails=0 if is_gate else draw(st.sampled_from([0, 0, 0, 1, 3])),
             retries=0 if is_gate else draw(st.integers(0, 2)),
-            answer=draw(st.sampled_from([APPROVED, REJECTED, EXPIRED])) if is_gate else None,
+            answer=draw(st.sampled_from([APPROVED, APPROVED, REJECTED, EXPIRED]))
+            if is_gate
+            else None,
             on_expire=draw(st.sampled_from(OnExpire)),
         )
     return nodes
