@@ -131,7 +131,10 @@ class HttpIngress:
             why = str(error) or "the database did not answer in time"
             log.warning("the health probe failed: %s", why)
             return web.json_response({"ok": False}, status=503)
-        return web.json_response({"ok": True})
+        trouble = self._clock.trouble
+        return web.json_response(
+            {"ok": True} if trouble is None else {"ok": True, "clock": trouble}
+        )
 
 
 def _headers(request: web.Request) -> dict[str, str | Sequence[str]]:

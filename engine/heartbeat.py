@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.base import BaseTrigger
 
 from engine.clock import Clock
 
@@ -20,12 +21,26 @@ _JOB_TIMEOUT_S = 30.0
 _REST_S = 5.0
 
 
+class _AfterEach(BaseTrigger):  # type: ignore[misc]  # ships no types
+    """A tick from now, however many were missed.
+
+    APScheduler's own interval walks through every one of them: after a jump from the epoch
+    to today that takes hours.
+    """
+
+    def __init__(self, tick: timedelta) -> None:
+        self._tick = tick
+
+    def get_next_fire_time(self, _last: datetime | None, now: datetime) -> datetime:
+        return now + self._tick
+
+
 class Heartbeat:
     """Runs jobs at every tick, beside each other, each at most once at a time.
 
     A job that is slow misses ticks of its own and of no other: deadlines do not wait
     for a surface that hangs. The scheduler follows the wall clock: after it jumps back an
-    hour, an interval job is silent for an hour. So a watchdog on the monotonic clock arms
+    hour, its job is silent for an hour. So a watchdog on the monotonic clock arms
     it anew.
     """
 
@@ -74,8 +89,7 @@ class Heartbeat:
         self._last_beat = self._clock.monotonic()
         self._scheduler.add_job(
             self._beat,
-            "interval",
-            seconds=self._tick.total_seconds(),
+            _AfterEach(self._tick),
             id="beat",
             replace_existing=True,
             next_run_time=datetime.now(UTC),

@@ -183,7 +183,7 @@ class TaskRow(SQLModel, table=True):
     started_at: datetime | None = _time(nullable=True)
     ended_at: datetime | None = _time(nullable=True)
     pgid: int | None = None
-    process_started: float | None = None  # seconds since the epoch, as the system tells it
+    process_started: float | None = None  # as `engine.liveness.start_of` tells it
     output: dict[str, Any] | None = _json(nullable=True)
     error: str | None = _text(nullable=True)
     log_tail: str | None = _text(nullable=True)

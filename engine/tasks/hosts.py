@@ -22,7 +22,7 @@ from engine.tasks.environment import environment, own_variables, passed_on
 from engine.tasks.groups import end_group
 from engine.tasks.logs import BoundedLog
 from engine.tasks.printed import Printed, Sink
-from engine.tasks.process import start_of
+from engine.tasks.process import started_at
 
 _SCRIPT = Path(__file__).with_name("host.py")
 _LONGEST_ANSWER = 8 << 20  # bytes: an output at its limit, every character of it escaped
@@ -49,7 +49,7 @@ class TaskHost:
         self._reader = reader
         self._writer = writer
         self.pgid = process.pid  # it leads a session of its own
-        self.started = start_of(process.pid)  # seconds since the epoch, as the system tells it
+        self.started = started_at(process.pid)  # as `engine.liveness` tells it
         self.is_spent = False
 
     @classmethod

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import psutil
 
+from engine.liveness import start_of
 from engine.tasks.groups import GRACE_S, end_group
 from engine.tasks.printed import Printed, Sink
 
@@ -25,7 +26,7 @@ class GatedProcess:
         self._gate: int | None = gate
         self._printed = printed
         self.pgid = process.pid  # it leads a session of its own
-        self.started = start_of(process.pid)  # seconds since the epoch, as the system tells it
+        self.started = started_at(process.pid)  # as `engine.liveness` tells it
 
     def go(self) -> None:
         """Let it become the command."""
@@ -83,9 +84,9 @@ async def spawn(
     return GatedProcess(process, gate, printed)
 
 
-def start_of(pid: int) -> float:
+def started_at(pid: int) -> float:
     """When a process started, as `engine.liveness` compares it; 0 when it is gone already."""
     try:
-        return psutil.Process(pid).create_time()
+        return start_of(pid)
     except psutil.NoSuchProcess:
         return 0.0  # killed at once: there will be nothing to find

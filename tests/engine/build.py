@@ -52,6 +52,8 @@ TERM = timedelta(seconds=30)
 class FakeClock:
     """A clock that moves only when told."""
 
+    trouble: str | None = None
+
     def __init__(self, now: datetime = NOW) -> None:
         self._now = now
         self._monotonic = 1000.0

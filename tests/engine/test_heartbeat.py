@@ -4,10 +4,14 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Self
 
+import apscheduler.executors.base
+import apscheduler.schedulers.base
 import pytest
 
+from engine import heartbeat
 from engine.heartbeat import Heartbeat
 from tests.engine.build import FakeClock
 
@@ -151,6 +155,55 @@ async def test_a_jump_of_the_wall_clock_does_not_silence_it(
         clock.advance(timedelta(seconds=10))
         await soon(lambda: job.times > silent_since)
     assert "no tick for 10.0 s" in caplog.text
+
+
+def jump(patch: pytest.MonkeyPatch, by: timedelta) -> None:
+    """Turn the wall clock that the scheduler reads."""
+
+    class Jumped(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            there = datetime.now(tz) + by
+            return cls.fromtimestamp(there.timestamp(), tz)
+
+    for module in (apscheduler.schedulers.base, apscheduler.executors.base, heartbeat):
+        patch.setattr(module, "datetime", Jumped)
+
+
+async def test_it_ticks_on_after_the_clock_went_back(
+    heart: Heartbeat, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wall clock really goes back an hour under the scheduler, and sweeps go on."""
+    job = Counter()
+    heart.every_tick("sweep", job)
+    async with beating(heart):
+        await soon(lambda: job.times >= 1)
+        jump(monkeypatch, timedelta(hours=-1))
+        clock.advance(timedelta(seconds=10))
+        silent_since = job.times
+        await soon(lambda: job.times > silent_since + 3)
+        assert heart._scheduler.get_job("beat").next_run_time < an_hour_ago(minutes=59)
+
+
+def an_hour_ago(minutes: int) -> datetime:
+    """A time before now, by the clock that did not jump."""
+    return datetime.now(UTC) - timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize("hours", [1, 24 * 365 * 60], ids=["an hour", "from 1970"])
+async def test_it_ticks_on_after_the_clock_went_forward(
+    heart: Heartbeat, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    """Ticks that were jumped over are not made up for, nor even counted."""
+    job = Counter()
+    heart.every_tick("sweep", job)
+    async with beating(heart):
+        await soon(lambda: job.times >= 1)
+        ahead = datetime.now(UTC) + timedelta(hours=hours)
+        assert len(heart._scheduler.get_job("beat")._get_run_times(ahead)) == 1
+        jump(monkeypatch, timedelta(hours=hours))
+        times = job.times
+        await soon(lambda: job.times > times + 3)
 
 
 async def test_a_lost_job_is_brought_back(heart: Heartbeat, clock: FakeClock) -> None:

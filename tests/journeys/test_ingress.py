@@ -119,6 +119,23 @@ async def test_health_says_whether_the_database_takes_commits(tmp_path: Path) ->
                 holder.close()
 
 
+async def test_health_tells_of_a_clock_that_jumped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bot is well, but somebody should look at the machine's clock."""
+    async with running(tmp_path, http=True) as world:
+        url = f"http://127.0.0.1:{world.http_port}/healthz"
+        async with ClientSession() as session:
+            async with session.get(url) as healthy:
+                assert await healthy.json() == {"ok": True}
+            ahead = 3600 * 10**9
+            monkeypatch.setattr(world.store.clock, "_wall", lambda: time.time_ns() + ahead)
+            async with session.get(url) as warned:
+                said = await warned.json()
+        assert (warned.status, said["ok"]) == (200, True)
+        assert said["clock"].startswith("the wall clock jumped 1 h forward")
+
+
 @pytest.mark.parametrize(
     ("timestamp", "signature", "now"),
     [
