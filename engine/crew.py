@@ -14,6 +14,7 @@ from engine.outputs import Outputs
 from engine.store.tasks import Start
 from engine.store.writer import Store
 from engine.tasks import Attempt, Outcome, Ready, Succeeded, Unstartable, Workshop
+from engine.tasks.redaction import secret_sources, secrets_of
 from engine.templates import PARAMS, flatten
 from engine.workplace import Workplace
 
@@ -61,6 +62,7 @@ class Crew:
         self._workplace = workplace
         self._ring = ring
         self._workshop = Workshop(around.dag, workplace.spare)
+        self._marked = secret_sources(around.dag)
         self._outputs = Outputs()
         self._preparing: dict[TaskId, tuple[int, asyncio.Task[None]]] = {}
         self._ready: dict[TaskId, tuple[int, Ready]] = {}
@@ -194,14 +196,16 @@ class Crew:
 
     def _attempt(self, task: Task, number: int, outputs: Mapping[TaskId, JsonObject]) -> Attempt:
         around = self._around
+        inputs = flatten({PARAMS: around.params, **outputs})
         return Attempt(
             run_id=around.run_id,
             task=task,
             number=number,
-            inputs=flatten({PARAMS: around.params, **outputs}),
+            inputs=inputs,
             directory=around.dag.directory,
             python=around.dag.python,
             passed=around.passed,
+            secrets=secrets_of(task, inputs, self._marked),
             logs_dir=around.logs_dir,
             scratch_dir=around.scratch_dir,
         )

@@ -1,6 +1,6 @@
 """One attempt of a task: what to run and with what, and what can become of it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -42,6 +42,7 @@ class Attempt:
     directory: str  # the DAG's, absolute
     python: str | None
     passed: Mapping[str, str]  # what it may see of the worker's environment
+    secrets: Collection[str]  # what must not be read in its log, nor in an error
     logs_dir: Path
     scratch_dir: Path
 

@@ -34,13 +34,13 @@ class ReadyCommand:
         Raises `OSError` or `ValueError` when it cannot be started.
         """
         await asyncio.to_thread(_hand_over, attempt)
-        log = BoundedLog(attempt.log_path)
+        log = BoundedLog(attempt.log_path, attempt.secrets)
         try:
             process = await spawn(
                 _argv(command), cwd=_cwd(attempt, command), env=_env(attempt, command), log=log
             )
         except BaseException:
-            log.close()
+            log.finish()
             await asyncio.to_thread(_clear, attempt)
             raise
         return cls(attempt, process, log)
@@ -52,9 +52,9 @@ class ReadyCommand:
             status = await self._process.wait(self._attempt.timeout_s)
         finally:
             # Nothing of an attempt outlives it: what it left running could meet the next one.
-            await self._end()
+            tail = await self._end()
         try:
-            return await asyncio.to_thread(_outcome, self._attempt, status, self._log.tail)
+            return await asyncio.to_thread(_outcome, self._attempt, status, tail)
         finally:
             await asyncio.to_thread(_clear, self._attempt)
 
@@ -63,11 +63,12 @@ class ReadyCommand:
         await self._end()
         await asyncio.to_thread(_clear, self._attempt)
 
-    async def _end(self) -> None:
+    async def _end(self) -> str:
         try:
             await self._process.end()
         finally:
-            self._log.close()
+            tail = self._log.finish()
+        return tail
 
 
 def _hand_over(attempt: Attempt) -> None:

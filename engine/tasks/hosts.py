@@ -151,11 +151,11 @@ class ReadyCall:
 
     async def run(self) -> Outcome:
         """Call it, and wait for its end. Cancelling ends the host first."""
-        log = BoundedLog(self._attempt.log_path)
+        log = BoundedLog(self._attempt.log_path, self._attempt.secrets)
         try:
             return await self._ask(log)
         finally:
-            log.close()
+            log.finish()
             await self._hosts.give_back(self._host)
 
     async def drop(self) -> None:
@@ -168,19 +168,19 @@ class ReadyCall:
                 answer = await self._host.ask(self._request(), log)
         except TimeoutError:
             await self._host.end()
-            return Failed(timed_out(self._attempt.timeout_s), log.tail)
+            return Failed(timed_out(self._attempt.timeout_s), log.finish())
         except HostLost as lost:
             await self._host.end()
             status = await self._host.status()
-            return Failed(str(lost) if status == 0 else ended_with(status), log.tail)
+            return Failed(str(lost) if status == 0 else ended_with(status), log.finish())
         match answer:
             case {"output": dict(output)}:
-                return Succeeded(output, log.tail)
+                return Succeeded(output, log.finish())
             case {"error": str(error)}:
-                said = error[:ERROR_LIMIT].replace("\0", "\N{REPLACEMENT CHARACTER}")
-                return Failed(said, log.tail)
+                said = log.clean(error)[:ERROR_LIMIT]
+                return Failed(said.replace("\0", "\N{REPLACEMENT CHARACTER}"), log.finish())
             case _:
-                return Failed("the process answered something unreadable", log.tail)
+                return Failed("the process answered something unreadable", log.finish())
 
     def _request(self) -> dict[str, Any]:
         attempt = self._attempt

@@ -89,16 +89,20 @@ class Redactor:
         return b"".join(out)
 
 
-def secrets_of(dag: Dag, task: Task, inputs: JsonObject) -> frozenset[str]:
+def secret_sources(dag: Dag) -> frozenset[str]:
+    """The outputs (`task__key`) that some checkpoint of the DAG shows as `secret: true`."""
+    return frozenset(show.source for _, gate in dag.gates for show in gate.show if show.secret)
+
+
+def secrets_of(task: Task, inputs: JsonObject, marked: frozenset[str]) -> frozenset[str]:
     """The secrets an attempt is given, as far as the DAG says that they are.
 
     The values in the task's `env` whose names say so, and those of its inputs (by
-    `task__key`) that some checkpoint of the DAG shows as `secret: true`.
+    `task__key`) that are among the `marked`.
     """
     work = task.work
     env = work.env if isinstance(work, Shell) else {}
     declared = {value for name, value in env.items() if _names_a_secret(name)}
-    marked = {show.source for _, gate in dag.gates for show in gate.show if show.secret}
     given = {text for name in marked & inputs.keys() for text in _texts(inputs[name])}
     return frozenset(declared | given)
 

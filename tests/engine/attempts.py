@@ -1,6 +1,7 @@
 """What tests of single attempts share."""
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ def attempt_of(
     folder: Path,
     work: Shell | PythonCall | str | tuple[str, ...],
     inputs: JsonObject | None = None,
+    secrets: Collection[str] = (),
     **more: Any,
 ) -> Attempt:
     """A first attempt in this folder."""
@@ -25,6 +27,7 @@ def attempt_of(
         directory=str(folder),
         python=None,
         passed=passed_on(os.environ),
+        secrets=secrets,
         logs_dir=folder / "logs",
         scratch_dir=folder / "scratch",
     )
@@ -34,10 +37,11 @@ async def run_once(
     folder: Path,
     work: Shell | PythonCall | str | tuple[str, ...],
     inputs: JsonObject | None = None,
+    secrets: Collection[str] = (),
     **more: Any,
 ) -> Outcome:
     """One attempt in this folder, made ready and run."""
-    attempt = attempt_of(folder, work, inputs, **more)
+    attempt = attempt_of(folder, work, inputs, secrets, **more)
     workshop = Workshop(Dag(name="demo", tasks=(attempt.task,), directory=str(folder)))
     try:
         ready = await workshop.prepare(attempt)

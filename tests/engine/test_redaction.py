@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from engine.dag import Dag, Gate, PythonCall, Shell, Show, Task
 from engine.model import TaskId
 from engine.tasks import redaction
-from engine.tasks.redaction import MARK, Redactor, secrets_of
+from engine.tasks.redaction import MARK, Redactor, secret_sources, secrets_of
 from engine.tasks.shapes import LONGEST, SHAPES, Shape
 
 HUNTER = "hunter2-and-2"
@@ -322,7 +322,7 @@ def dag(*gates: tuple[Show, ...]) -> Dag:
 def test_variables_are_secret_by_their_name(name: str, is_secret: bool) -> None:
     """What a DAG puts into the environment of a task under a name that says so."""
     task = Task(id=TaskId("t"), work=Shell(command="x", env={name: "a value"}))
-    assert secrets_of(dag(), task, {}) == ({"a value"} if is_secret else frozenset())
+    assert secrets_of(task, {}, frozenset()) == ({"a value"} if is_secret else frozenset())
 
 
 @pytest.mark.parametrize(
@@ -338,5 +338,5 @@ def test_inputs_are_secret_where_a_checkpoint_masks_them(value: object, texts: s
     shown = dag((Show(label="v", source="a__v"),), (Show(label="t", source="a__t", secret=True),))
     inputs: Mapping[str, Any] = {"a__v": "public", "a__t": value}
     task = Task(id=TaskId("t"), work=PythonCall(ref="a:b"))
-    assert secrets_of(shown, task, inputs) == texts
-    assert secrets_of(shown, task, {"a__v": "public"}) == frozenset()
+    assert secrets_of(task, inputs, secret_sources(shown)) == texts
+    assert secrets_of(task, {"a__v": "public"}, secret_sources(shown)) == frozenset()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.dag import Shell
+from engine.dag import PythonCall, Shell
 from engine.tasks import Succeeded
 from engine.tasks.environment import environment
 from engine.tasks.logs import LIMIT
@@ -141,6 +141,33 @@ class TestLogs:
         assert b"cut here" in log[-100:]
         assert outcome.log_tail.endswith("x\nthe end\n")
         assert len(outcome.log_tail) == 2000
+
+    async def test_secrets_are_taken_out(self, tmp_path: Path) -> None:
+        """Neither the log, nor its tail, nor the error tells a secret that the task was given."""
+        outcome = await run_once(
+            tmp_path,
+            Shell(command="echo token:; printf hun; sleep 0.05; echo ter2-hunter2; exit 1"),
+            secrets={"hunter2-hunter2", "s3cr3t-s3cr3t"},
+        )
+        assert outcome.log_tail == "token:\n[redacted]\n"
+        assert (tmp_path / "logs/run_1/build.1.log").read_text() == outcome.log_tail
+        (tmp_path / "jobs.py").write_text("def f(): raise ValueError('no s3cr3t-s3cr3t')\n")
+        said = await run_once(tmp_path, PythonCall(ref="jobs:f"), secrets={"s3cr3t-s3cr3t"})
+        assert error(said) == "ValueError: no [redacted]"
+        assert "s3cr3t" not in said.log_tail
+
+    async def test_secrets_behind_the_cut_are_taken_out(self, tmp_path: Path) -> None:
+        """The last words of a flood are searched, too."""
+        flood = "yes 'filling hunter2-hunter2' | head -c 3000000; echo; echo hunter2-hunter2 end"
+        outcome = await run_once(tmp_path, flood, secrets={"hunter2-hunter2"})
+        assert outcome.log_tail.endswith("[redacted] end\n")
+        assert "hunter2" not in outcome.log_tail
+        assert b"hunter2" not in (tmp_path / "logs/run_1/build.1.log").read_bytes()
+
+    async def test_what_looks_like_a_secret_is_taken_out(self, tmp_path: Path) -> None:
+        """Tokens are known by their shape, whether or not anybody declared them."""
+        outcome = await run_once(tmp_path, "echo xoxb-1234567890-abcdefghijklmnop")
+        assert outcome.log_tail == "[redacted]\n"
 
     async def test_log_is_private(self, tmp_path: Path) -> None:
         """Only the owner may read a log."""

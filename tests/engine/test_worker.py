@@ -162,7 +162,7 @@ class TestTakeOver:
         assert await bench.drive(run_id) is RunState.SUCCEEDED
         assert await orphan.wait(1) == -signal.SIGTERM
         await orphan.end()
-        log.close()
+        log.finish()
 
     async def test_stopped_drive_is_taken_up_again(self, bench: Bench) -> None:
         """Cancelling a drive ends its tasks and lets go of the run."""
