@@ -31,10 +31,8 @@ class Course:
 
     async def adopt(self, standing: Standing) -> None:
         """Learn anew where everything stands: somebody else has changed something."""
-        claimed = await self._crew.adopt(standing.tasks)
+        await self._crew.adopt(standing.tasks)
         self._learn(standing)
-        for task_id in claimed:
-            self._frontier.claim(task_id)
 
     def run_out_of_time(self) -> None:
         """All the time that the DAG gives a run is over: end what runs, and then the run."""

@@ -1,24 +1,32 @@
 """The attempts of one run: being made ready, ready to start, at work, done."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from engine import advance
 from engine.dag import Dag, Task
+from engine.errors import StoreError
 from engine.lifecycle import TaskView
 from engine.model import JsonObject, RunId, TaskId, TaskState
 from engine.outputs import Outputs
 from engine.store.tasks import Start
-from engine.store.writer import Store
+from engine.store.writer import Store, Tx
 from engine.tasks import Attempt, Outcome, Ready, Succeeded, Unstartable, Workshop
 from engine.tasks.redaction import secret_sources, secrets_of
 from engine.templates import PARAMS, flatten
 from engine.workplace import Workplace
 
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
 _MOST_INPUT = 8 << 20  # characters, of all inputs of a task together
+_RETRY_S = 0.2
 _TOO_MUCH = "its inputs are larger than 8 MiB together: hand on the names of files instead"
 
 
@@ -127,31 +135,30 @@ class Crew:
         """The first so many of `done` are on record."""
         del self.done[:count]
 
-    async def adopt(self, tasks: Mapping[TaskId, TaskView]) -> list[TaskId]:
-        """Fit in with where the tasks stand on record; returns what is still to be started."""
-        self._outputs = Outputs()  # somebody may have had a task run again
+    async def adopt(self, tasks: Mapping[TaskId, TaskView]) -> None:
+        """Fit in with where the tasks stand on record. What has not started is dropped.
+
+        Its inputs may be others by now, or it may have to wait again.
+        """
+        self._outputs = Outputs()
         self.done = [d for d in self.done if _is_running(tasks[d.task_id], d.number)]
-        claimed = []
         for task_id in [*self._preparing, *self._ready]:
-            if tasks[task_id].state is TaskState.PENDING:
-                claimed.append(task_id)
-            elif task_id in self._ready and _is_running(tasks[task_id], self._ready[task_id][0]):
+            if task_id in self._ready and _is_running(tasks[task_id], self._ready[task_id][0]):
                 self.go(task_id)  # it was written down, and the answer did not reach us
             else:
                 await self._drop(task_id)
-        return claimed
 
     def stop(self, why: str) -> None:
         """End everything at work; it is done then, as stopped."""
         self._stopping = why
         for work in self._at_work.values():
-            work.cancel()
+            _cancel(work)
 
     async def close(self) -> None:
         """End everything, and give every place back."""
         under_way = [*(task for _, task in self._preparing.values()), *self._at_work.values()]
         for task in under_way:
-            task.cancel()
+            _cancel(task)
         await asyncio.gather(*under_way, return_exceptions=True)
         self._preparing.clear()
         self._at_work.clear()
@@ -163,7 +170,7 @@ class Crew:
         """Never start it."""
         if task_id in self._preparing:
             _, preparing = self._preparing.pop(task_id)
-            preparing.cancel()
+            _cancel(preparing)
             await asyncio.gather(preparing, return_exceptions=True)
         if task_id in self._ready:
             _, ready = self._ready.pop(task_id)
@@ -182,12 +189,21 @@ class Crew:
         outputs = self._outputs.get(task.depends_on)
         if missing := [parent for parent in task.depends_on if parent not in outputs]:
             look = partial(advance.outputs_of, run_id=self._around.run_id, task_ids=missing)
-            read = await self._store.read(look)
+            read = await self._insist(look)
             for parent in missing:
                 self._outputs.put(parent, read.get(parent, {}))
             outputs = {parent: (outputs | read).get(parent, {}) for parent in task.depends_on}
         attempt = self._attempt(task, number, outputs)
         return self._at_once(attempt) or await self._workshop.prepare(attempt)
+
+    async def _insist(self, look: Callable[[Tx], T]) -> T:
+        """Read, again and again while the database is in trouble: whoever drives gives up first."""
+        while True:
+            try:
+                return await self._store.read(look)
+            except StoreError as trouble:
+                _log.warning("run %s: %s; trying again", self._around.run_id, trouble)
+            await asyncio.sleep(_RETRY_S)
 
     def _at_once(self, attempt: Attempt) -> Ready | None:
         if sum(map(self._outputs.size, attempt.task.depends_on)) > _MOST_INPUT:
@@ -226,6 +242,11 @@ class Crew:
 
     def _on_end(self, _ended: asyncio.Task[None]) -> None:
         self._ring()
+
+
+def _cancel(task: asyncio.Task[None]) -> None:
+    """Cancel it once it has begun: cancelled before, it would never clean up after itself."""
+    asyncio.get_running_loop().call_soon(task.cancel)
 
 
 def _is_running(view: TaskView, attempt: int) -> bool:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 
 from engine.dag import OnInterrupt, PythonCall
@@ -21,6 +22,7 @@ from engine.model import (
     TaskId,
     TaskState,
 )
+from engine.runner import drive
 from engine.standstill import begin, end
 from engine.steering import cancel, retry
 from engine.store import checkpoints, leases, outbox, tasks
@@ -28,6 +30,7 @@ from engine.store.runs import Run
 from engine.store.tasks import Start
 from engine.store.writer import Tx
 from engine.worker import work
+from engine.workplace import Workplace
 from tests.engine.running import ANA, HOST, Bench, gate, task
 
 S = TaskState
@@ -200,6 +203,27 @@ class TestPlaces:
         dag = bench.dag(*(task(f"t{number}", alone) for number in range(4)))
         assert await bench.drive(await bench.submit(replace(dag, max_parallel=1))) == "succeeded"
 
+    @pytest.mark.parametrize("delay_ms", [0, 1, 3, 5, 8, 12, 20, 40])
+    async def test_a_drive_that_is_broken_off_leaves_nothing_behind(
+        self, bench: Bench, delay_ms: int
+    ) -> None:
+        """At whatever moment: every place is free again, and no process of the run is there."""
+        (bench.folder / "jobs.py").write_text(SLEEPS)
+        works = ["sleep 60", PythonCall(ref="jobs:f")] * 2
+        dag = bench.dag(*(task(f"t{number}", work) for number, work in enumerate(works)))
+        run_id = await bench.submit(dag)
+        take = partial(leases.acquire, run_id=run_id, holder="here", term=TERM)
+        lease = await bench.store.write(take)
+        assert lease is not None
+        place = Workplace(4)
+        driving = asyncio.create_task(drive(bench.store, lease, bench.settings, workplace=place))
+        await asyncio.sleep(delay_ms / 1000)
+        driving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await driving
+        assert place.take(9, lambda: None) == 4
+        assert not [child for child in psutil.Process().children() if "sleep" in _command(child)]
+
 
 class TestRunTimeout:
     async def test_a_run_out_of_time_ends_with_all_that_belongs_to_it(self, bench: Bench) -> None:
@@ -252,6 +276,14 @@ class TestRunTimeout:
         assert isinstance(await bench.store.write(partial(retry, run_id=run_id, caller=ANA)), Run)
         assert await bench.drive(run_id) is RunState.SUCCEEDED
         assert (bench.folder / "ran").exists()
+
+
+def _command(child: psutil.Process) -> str:
+    """The command line of a child that is no zombie."""
+    try:
+        return " ".join(child.cmdline())
+    except psutil.Error:
+        return ""
 
 
 def _backdate(tx: Tx, run_id: RunId) -> None:
