@@ -102,6 +102,10 @@ class Environment(BaseSettings):
     SCHED_TICK_MS: int = Field(
         1000, ge=50, le=60_000, description="whole milliseconds from 50 to 60000"
     )
+    SIGNOFF_MAX_TASKS: int = Field(16, ge=1, le=1_000, description="a whole number from 1 to 1000")
+    SIGNOFF_MAX_PARALLEL: int = Field(
+        8, ge=1, le=1_000, description="a whole number from 1 to 1000"
+    )
     CHECKPOINTS_PATH: Path | None = Field(None, description="a path")
     STATE_STORE_PATH: Path | None = Field(None, description="a path")
     ORCH_EVENTS_PATH: Path | None = Field(None, description="a path")
@@ -135,6 +139,8 @@ class Settings:
     approver_role: Role
     local: LocalMode | None
     tick: timedelta
+    max_tasks: int = 16  # of one worker, at once
+    max_parallel: int = 8  # of one run, where its DAG does not say
     wanted_grants: tuple[Wanted, ...]
     log_level: LogLevel
     mirrors: Mapping[AuditSurface, Path] = field(default_factory=dict)  # absolute paths
@@ -196,6 +202,8 @@ def _settings(environment: Environment, path: Path, file: ConfigFile) -> Setting
         approver_role=environment.APPROVER_RBAC_ROLE,
         local=LocalMode(environment.USER_RBAC_ROLE) if is_local else None,
         tick=timedelta(milliseconds=environment.SCHED_TICK_MS),
+        max_tasks=environment.SIGNOFF_MAX_TASKS,
+        max_parallel=environment.SIGNOFF_MAX_PARALLEL,
         wanted_grants=file.wanted_grants,
         log_level=environment.SIGNOFF_LOG_LEVEL,
         mirrors=_mirrors(environment),

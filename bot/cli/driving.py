@@ -44,6 +44,8 @@ def runner_settings(settings: Settings) -> RunnerSettings:
         holder=holder_name(host),
         logs_dir=_beside(base, "logs"),
         scratch_dir=_beside(base, "scratch"),
+        max_tasks=settings.max_tasks,
+        max_parallel=settings.max_parallel,
     )
 
 
