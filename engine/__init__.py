@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from engine.dagfolder import DagFolder, Filed, Shelf, near_name
     from engine.decisions import Decided, admit, decide, expire_now
     from engine.declaration import Declared, checkpoint, declare, python, shell
+    from engine.driving.runner import RunnerSettings
+    from engine.driving.worker import drive_here, free_dead, work
     from engine.ending import sweep_expiry
     from engine.errors import (
         CheckpointNotFound,
@@ -114,7 +116,6 @@ if TYPE_CHECKING:
     from engine.report import Broken, Verified
     from engine.report import export as export_trail
     from engine.report import verify as verify_trail
-    from engine.runner import RunnerSettings
     from engine.scheduling import Schedules
     from engine.standstill import Standstill
     from engine.standstill import begin as begin_standstill
@@ -148,7 +149,6 @@ if TYPE_CHECKING:
         shown_url,
         upgrade_database,
     )
-    from engine.worker import drive_here, free_dead, work
 
 _HOME = {
     "current_standstill": ("engine.standstill", "current"),
@@ -286,14 +286,14 @@ _HOME = {
     "Mirror": ("engine.mirror", "Mirror"),
     "surface_lines": ("engine.feed", "surface_lines"),
     "AuditSurface": ("engine.surfaces", "AuditSurface"),
-    "RunnerSettings": ("engine.runner", "RunnerSettings"),
+    "RunnerSettings": ("engine.driving.runner", "RunnerSettings"),
     "live_worker": ("engine.store.processes", "live_worker"),
     "check_dag": ("engine.tasks.check", "check_dag"),
     "CUT_MARK": ("engine.tasks.logs", "CUT_MARK"),
     "log_path": ("engine.tasks.logs", "log_path"),
-    "drive_here": ("engine.worker", "drive_here"),
-    "free_dead": ("engine.worker", "free_dead"),
-    "work": ("engine.worker", "work"),
+    "drive_here": ("engine.driving.worker", "drive_here"),
+    "free_dead": ("engine.driving.worker", "free_dead"),
+    "work": ("engine.driving.worker", "work"),
     "PendingSummary": ("engine.queries", "PendingSummary"),
     "pending_summary": ("engine.queries", "pending_summary"),
     "Broken": ("engine.report", "Broken"),

@@ -12,8 +12,8 @@ from typing import Any
 from engine import Dag, RunId, RunState, Store, Wanted, run_view, sync_file
 from engine.dag import dag_digest
 from engine.dagfile import Defaults, parse
+from engine.driving.worker import drive_here
 from engine.identity import Principal, Role
-from engine.worker import drive_here
 from tests.bot.cli.terminal import me
 from tests.engine.running import settings_in
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from engine.dag import Dag, Gate, PythonCall, Shell, Task
 from engine.decisions import Decided, decide
+from engine.driving.runner import RunnerSettings
+from engine.driving.worker import drive_here
 from engine.identity import Caller, Identity, IdentityKind, Principal, Role, Surface
 from engine.liveness import holder_name
 from engine.model import (
@@ -23,13 +25,11 @@ from engine.model import (
 )
 from engine.people import Wanted, sync_file
 from engine.policy import Answer, Refused
-from engine.runner import RunnerSettings
 from engine.store import checkpoints, runs, tasks
 from engine.store.runs import Run
 from engine.store.tasks import TaskRecord
 from engine.store.writer import Store, Tx
 from engine.submission import submit
-from engine.worker import drive_here
 
 HOST = "testhost"
 TENANT = "local-dev"

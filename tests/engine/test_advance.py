@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from engine import advance
 from engine.dag import Dag
+from engine.driving import advance
 from engine.errors import LeaseLost
 from engine.lifecycle import Verdict
 from engine.model import RunId, RunState, TaskId, TaskState

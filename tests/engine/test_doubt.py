@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.doubt import Doubt
+from engine.driving.doubt import Doubt
 from engine.liveness import holder_name
 from engine.model import RunId, RunState
 from engine.store import leases

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.dag import Dag, Gate, Task
-from engine.frontier import Frontier
+from engine.driving.frontier import Frontier
 from engine.lifecycle import TASK_TRANSITIONS, Plan, TaskView, Verdict, lets_through, verdict
 from engine.model import (
     OPEN_TASK_STATES,

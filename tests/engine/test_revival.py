@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.dag import Dag
-from engine.frontier import Frontier
+from engine.driving.frontier import Frontier
 from engine.lifecycle import Verdict
 from engine.model import RunCause, TaskId, TaskState
 from engine.revival import revived

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from engine import advance
 from engine.dag import PythonCall
+from engine.driving import advance
 from engine.ending import expire_due
 from engine.model import Choice, InputField, OnExpire, RunCause, RunState, TaskState
 from engine.store import outbox, trail

@@ -12,6 +12,9 @@ import psutil
 import pytest
 
 from engine.dag import OnInterrupt, PythonCall
+from engine.driving.runner import drive
+from engine.driving.worker import work
+from engine.driving.workplace import Workplace
 from engine.model import (
     Cause,
     CheckpointState,
@@ -22,15 +25,12 @@ from engine.model import (
     TaskId,
     TaskState,
 )
-from engine.runner import drive
 from engine.standstill import begin, end
 from engine.steering import cancel, retry
 from engine.store import checkpoints, leases, outbox, tasks
 from engine.store.runs import Run
 from engine.store.tasks import Start
 from engine.store.writer import Tx
-from engine.worker import work
-from engine.workplace import Workplace
 from tests.engine.running import ANA, HOST, Bench, gate, task
 
 S = TaskState

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from engine.dag import OnInterrupt
+from engine.driving.runner import drive
+from engine.driving.worker import free_dead, work
 from engine.errors import LeaseLost, RunNotFound
 from engine.model import Choice, RunId, RunState, TaskId, TaskState
-from engine.runner import drive
 from engine.store import leases, tasks
 from engine.store.leases import Lease
 from engine.store.processes import live_worker
@@ -21,7 +22,6 @@ from engine.store.tasks import Start
 from engine.store.writer import Tx
 from engine.tasks.logs import BoundedLog
 from engine.tasks.process import GatedProcess, spawn
-from engine.worker import free_dead, work
 from tests.engine.running import HOST, Bench, gate, task
 
 NOBODY = f"{HOST}:1:12.00"  # pid 1 did not start then: such a holder is dead

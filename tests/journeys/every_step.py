@@ -18,14 +18,14 @@ from typing import Any
 
 from engine.dag import Dag
 from engine.declaration import checkpoint, declare, python, shell
+from engine.driving.runner import RunnerSettings
+from engine.driving.worker import drive_here
 from engine.liveness import holder_name
 from engine.model import Choice, RunId, RunState
 from engine.report import verify
-from engine.runner import RunnerSettings
 from engine.store import checkpoints, journal, runs, tasks
 from engine.store.writer import Store, Tx
 from engine.submission import submit
-from engine.worker import drive_here
 from tests.engine.build import events, rows
 from tests.engine.running import AUTHOR, HOST, decision, give_roles
 

@@ -26,7 +26,7 @@ import asyncio, signal, sys
 from datetime import timedelta
 from pathlib import Path
 from engine.store.writer import Store
-from engine.worker import work
+from engine.driving.worker import work
 from tests.engine.running import settings_in
 
 async def main(folder):

@@ -5,10 +5,10 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from engine import advance
 from engine.attempts import Missing
 from engine.dag import Dag
 from engine.decisions import Decided, decide
+from engine.driving import advance
 from engine.feed import surface_lines
 from engine.identity import Role
 from engine.model import Checkpoint, CheckpointState, Choice, Policy, TaskId

@@ -10,6 +10,7 @@ import pytest
 
 from engine.dag import Dag, dag_digest
 from engine.dagfile import Defaults, parse
+from engine.driving.worker import drive_here
 from engine.ending import expire_due, sweep_expiry
 from engine.errors import InvalidDag
 from engine.identity import Role
@@ -20,7 +21,6 @@ from engine.queries import Voice, checkpoint_view
 from engine.store import runs
 from engine.store.writer import Store, Tx
 from engine.surfaces import AuditSurface
-from engine.worker import drive_here
 from tests.bot.cli.terminal import OTHER, Terminal, me
 from tests.engine.build import TENANT, FakeClock, events, rows
 from tests.engine.running import Bench, gate, settings_in, task

@@ -6,17 +6,17 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 
-from engine.bell import Bell
-from engine.doubt import Doubt
+from engine.driving.bell import Bell
+from engine.driving.doubt import Doubt
+from engine.driving.runner import RunnerSettings, drive
+from engine.driving.workplace import Workplace
 from engine.errors import LeaseLost, RunNotFound, StoreError
 from engine.liveness import is_dead_holder, this_process
 from engine.model import RunId, RunState
-from engine.runner import RunnerSettings, drive
 from engine.store import leases, processes, runs
 from engine.store.leases import Lapsed
 from engine.store.writer import Store, Tx
 from engine.tasks import Spare
-from engine.workplace import Workplace
 
 _log = logging.getLogger(__name__)
 

@@ -8,18 +8,18 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from engine import advance
 from engine.dag import Dag, Task
+from engine.driving import advance
+from engine.driving.outputs import Outputs
+from engine.driving.workplace import Workplace
 from engine.errors import StoreError
 from engine.lifecycle import TaskView
 from engine.model import JsonObject, RunId, TaskId, TaskState
-from engine.outputs import Outputs
 from engine.store.tasks import Start
 from engine.store.writer import Store, Tx
 from engine.tasks import Attempt, Outcome, Ready, Succeeded, Unstartable, Workshop
 from engine.tasks.redaction import secret_sources, secrets_of
 from engine.templates import PARAMS, flatten
-from engine.workplace import Workplace
 
 T = TypeVar("T")
 

@@ -16,12 +16,13 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from engine import advance
-from engine.advance import Brief, Standing, Turn, Turned
-from engine.bell import Bell
-from engine.course import Course
-from engine.crew import Crew, Surroundings
 from engine.dag import Dag
+from engine.driving import advance
+from engine.driving.advance import Brief, Standing, Turn, Turned
+from engine.driving.bell import Bell
+from engine.driving.course import Course
+from engine.driving.crew import Crew, Surroundings
+from engine.driving.workplace import Workplace
 from engine.errors import LeaseLost, StoreError
 from engine.model import RunState
 from engine.store import leases
@@ -29,7 +30,6 @@ from engine.store.leases import Lease
 from engine.store.tasks import TaskRecord
 from engine.store.writer import Store
 from engine.tasks import end_orphan, passed_on
-from engine.workplace import Workplace
 
 T = TypeVar("T")
 

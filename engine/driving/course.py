@@ -3,10 +3,10 @@
 import random
 from datetime import datetime
 
-from engine.advance import Standing, Turn
-from engine.crew import Crew, Done, Stopped
 from engine.dag import Dag
-from engine.frontier import Frontier
+from engine.driving.advance import Standing, Turn
+from engine.driving.crew import Crew, Done, Stopped
+from engine.driving.frontier import Frontier
 from engine.lifecycle import Verdict, retry_at
 from engine.model import RunCause, RunState, TaskId, TaskState
 from engine.store.tasks import Finish
