@@ -125,6 +125,7 @@ if TYPE_CHECKING:
     from engine.steering import cancel as cancel_run
     from engine.steering import retry as retry_run
     from engine.store.checkpoints import Cursor
+    from engine.store.journal import of_run as task_history
     from engine.store.locks import FileLock
     from engine.store.outbox import Delivery, DeliveryKind, DeliveryState, drop_claims
     from engine.store.outbox import hurry as hurry_deliveries
@@ -138,6 +139,7 @@ if TYPE_CHECKING:
     from engine.store.writer import Store, Tx
     from engine.submission import read_params, submit
     from engine.surfaces import AuditSurface
+    from engine.task_events import Happened, TaskEvent
     from engine.tasks.check import check_dag
     from engine.tasks.logs import CUT_MARK, log_path
     from engine.ticks import in_words as schedule_in_words
@@ -256,6 +258,9 @@ _HOME = {
     "run_view": ("engine.queries", "run_view"),
     "troubled_deliveries": ("engine.queries", "troubled_deliveries"),
     "Cursor": ("engine.store.checkpoints", "Cursor"),
+    "task_history": ("engine.store.journal", "of_run"),
+    "Happened": ("engine.task_events", "Happened"),
+    "TaskEvent": ("engine.task_events", "TaskEvent"),
     "FileLock": ("engine.store.locks", "FileLock"),
     "Delivery": ("engine.store.outbox", "Delivery"),
     "DeliveryKind": ("engine.store.outbox", "DeliveryKind"),
@@ -355,6 +360,7 @@ __all__ = [
     "Finding",
     "Gate",
     "GrantRecord",
+    "Happened",
     "Heartbeat",
     "Identity",
     "IdentityKind",
@@ -408,6 +414,7 @@ __all__ = [
     "StoreError",
     "Surface",
     "Task",
+    "TaskEvent",
     "TaskId",
     "TaskRecord",
     "TaskState",
@@ -479,6 +486,7 @@ __all__ = [
     "surface_lines",
     "sweep_expiry",
     "sync_file",
+    "task_history",
     "ticks_of",
     "troubled_deliveries",
     "upgrade_database",

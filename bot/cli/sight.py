@@ -1,11 +1,12 @@
 """A run as somebody watching sees it at a moment."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from engine import (
     CheckpointView,
+    Happened,
     RunNotFound,
     RunView,
     Standstill,
@@ -14,6 +15,7 @@ from engine import (
     checkpoint_view,
     current_standstill,
     run_view,
+    task_history,
 )
 
 
@@ -24,11 +26,12 @@ class Sight:
     view: RunView
     asked: Mapping[TaskId, CheckpointView]
     at: datetime
+    history: Sequence[Happened] = ()  # every start and end of an attempt, where it was asked for
     standstill: Standstill | None = None  # while it lasts
 
 
 def sight(tx: Tx, run_id: str, *, whole: bool = False) -> Sight:
-    """The run now, with the checkpoints that are open, or with `whole` all of them.
+    """The run now, with the checkpoints that are open; with `whole` all of them, and its history.
 
     Raises `RunNotFound`.
     """
@@ -41,4 +44,5 @@ def sight(tx: Tx, run_id: str, *, whole: bool = False) -> Sight:
             shown = checkpoint_view(tx, checkpoint.id)
             if shown is not None:
                 asked[checkpoint.task_id] = shown
-    return Sight(view, asked, tx.now, current_standstill(tx))
+    history = task_history(tx, run_id) if whole else ()
+    return Sight(view, asked, tx.now, history, current_standstill(tx))

@@ -9,7 +9,17 @@ from bot.cli.json_views import Json, called_off_json, voice_json
 from bot.cli.output import say, table
 from bot.cli.sight import Sight
 from bot.times import duration, precisely
-from engine import Cause, CheckpointState, CheckpointView, Choice, Gate, TaskRecord, Voice
+from engine import (
+    Cause,
+    CheckpointState,
+    CheckpointView,
+    Choice,
+    Gate,
+    TaskEvent,
+    TaskId,
+    TaskRecord,
+    Voice,
+)
 
 _WIDTH = 32
 _WORKS, _WAITS, _MOMENT, _IDLE = "█", "▒", "◆", "·"
@@ -59,6 +69,11 @@ Row = tuple[str, ...]
 def _rows(seen: Sight, scale: _Scale) -> Iterator[tuple[datetime, Row]]:
     for task in seen.view.tasks.values():
         yield from _task(seen, task, scale)
+    for tried in _earlier(seen):
+        took = precisely(tried.end - tried.start)
+        bar = scale.bar(tried.start, tried.end, _WORKS)
+        times = scale.clock(tried.start), scale.clock(tried.end)
+        yield tried.start, (*times, tried.task_id, bar, took, tried.what)
     for asked in seen.asked.values():
         for voice in asked.voices:
             yield voice.decided_at, _moment(asked, voice.decided_at, _said(voice), scale)
@@ -68,6 +83,35 @@ def _rows(seen: Sight, scale: _Scale) -> Iterator[tuple[datetime, Row]]:
     if (called_off := seen.view.called_off) is not None:
         at, said = called_off.at, wording.calling_off(called_off)
         yield at, (scale.clock(at), "", "", scale.bar(at, at, _MOMENT), "", said)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """An attempt that another one followed."""
+
+    task_id: TaskId
+    attempt: int
+    start: datetime
+    end: datetime
+    event: TaskEvent
+    error: str
+
+    @property
+    def what(self) -> str:
+        """`attempt 1 failed: ended with exit status 1`."""
+        how = "was interrupted" if self.event is TaskEvent.INTERRUPTED else "failed"
+        return f"attempt {self.attempt} {how}" + (f": {self.error}" if self.error else "")
+
+
+def _earlier(seen: Sight) -> Iterator[_Tried]:
+    """What the journal knows of attempts before the last one of each task."""
+    begun: dict[tuple[TaskId, int], datetime] = {}
+    for one in seen.history:
+        if one.event is TaskEvent.STARTED:
+            begun[one.task_id, one.attempt] = one.at
+        elif one.attempt < seen.view.tasks[one.task_id].attempt:
+            start = begun.get((one.task_id, one.attempt), one.at)
+            yield _Tried(one.task_id, one.attempt, start, one.at, one.event, one.error or "")
 
 
 def _task(seen: Sight, task: TaskRecord, scale: _Scale) -> Iterator[tuple[datetime, Row]]:
@@ -112,12 +156,29 @@ def _events(seen: Sight) -> Iterator[Json]:
     yield {"at": run.created_at, "event": "run_asked"}
     if run.started_at is not None:
         yield {"at": run.started_at, "event": "run_started"}
+    yield from _task_events(seen)
+    yield from _question_events(seen)
+    if (called_off := seen.view.called_off) is not None:
+        yield {"event": "run_called_off", **called_off_json(called_off)}
+    if run.ended_at is not None:
+        yield {"at": run.ended_at, "event": "run_ended", "state": run.state}
+
+
+def _task_events(seen: Sight) -> Iterator[Json]:
     for task in seen.view.tasks.values():
         about = {"task_id": task.id, "attempt": task.attempt}
         if task.started_at is not None:
             yield {"at": task.started_at, "event": "task_started", **about}
         if task.ended_at is not None:
             yield {"at": task.ended_at, "event": "task_ended", **about, "state": task.state}
+    for tried in _earlier(seen):
+        about = {"task_id": tried.task_id, "attempt": tried.attempt}
+        yield {"at": tried.start, "event": "task_started", **about}
+        ended = {"state": tried.event, "error": tried.error or None}
+        yield {"at": tried.end, "event": "task_ended", **about, **ended}
+
+
+def _question_events(seen: Sight) -> Iterator[Json]:
     for asked in seen.asked.values():
         checkpoint = asked.checkpoint
         named = {"task_id": checkpoint.task_id, "checkpoint_id": checkpoint.id}
@@ -127,7 +188,3 @@ def _events(seen: Sight) -> Iterator[Json]:
         if checkpoint.state is not CheckpointState.PENDING:
             ended = {"state": checkpoint.state, "cause": checkpoint.cause}
             yield {"at": checkpoint.ended_at, "event": "checkpoint_ended", **named, **ended}
-    if (called_off := seen.view.called_off) is not None:
-        yield {"event": "run_called_off", **called_off_json(called_off)}
-    if run.ended_at is not None:
-        yield {"at": run.ended_at, "event": "run_ended", "state": run.state}

@@ -247,3 +247,26 @@ def test_a_run_that_has_not_started_has_a_short_timeline(sqlite_url: str) -> Non
     assert seen.view.run.state is RunState.QUEUED
     assert [event["event"] for event in timeline_json(seen)] == ["run_asked"]
     assert TaskId("build") in seen.view.tasks
+
+
+def test_the_timeline_has_every_attempt(terminal: Terminal) -> None:
+    """An attempt that was followed by another has a line of its own, with what went wrong."""
+    file = terminal.write(
+        "flaky.yml",
+        "name: flaky\ntasks:\n"
+        "  - {id: try, run: 'test $SIGNOFF_ATTEMPT = 3', retries: 2, retry_delay: 0}\n",
+    )
+    run = terminal.json("run", str(file))["id"]
+    told = terminal.ok("runs", "show", run)
+    lines = [line for line in told[told.index("timeline of ") :].splitlines() if " try " in line]
+    assert [line.split("s  ")[-1].strip() for line in lines] == [
+        "attempt 1 failed: ended with exit status 1",
+        "attempt 2 failed: ended with exit status 1",
+        "succeeded (attempt 3)",
+    ]
+    ends = [e for e in terminal.json("runs", "show", run)["timeline"] if e["event"] == "task_ended"]
+    assert [(e["attempt"], e["state"]) for e in ends] == [
+        (1, "retried"),
+        (2, "retried"),
+        (3, "succeeded"),
+    ]
