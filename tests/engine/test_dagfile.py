@@ -412,6 +412,18 @@ def test_what_a_checkpoint_shows(keys: str, attribute: str, expected: object) ->
         ),
         pytest.param("x: " + "[" * 60, ["f.yml:1: nested too deeply"], id="60 levels"),
         pytest.param("[" * 500_000, ["f.yml:1: nested too deeply"], id="500,000 levels"),
+        pytest.param(
+            "a: &a [x, x]\n" + "".join(f"b{n}: &b{n} [*a, *a]\n" for n in range(3)),
+            [
+                "f.yml:1: an anchor (&a)",
+                *(
+                    f"f.yml:{line}: an {what}"
+                    for line in (2, 3, 4)
+                    for what in (f"anchor (&b{line - 2})", "alias (*a)", "alias (*a)")
+                ),
+            ],
+            id="alias bomb",
+        ),
         pytest.param("x: " + "y" * 2**20, ["f.yml: the file is too big"], id="over 1 MiB"),
         pytest.param("a: b\nc: \x00", ["f.yml:2: the character U+0000"], id="NUL"),
         pytest.param('name: "\\0"', ["f.yml:1: a NUL or half a character"], id="escaped NUL"),
@@ -927,6 +939,7 @@ def test_load_reads_a_file_and_its_folder(tmp_path: Path) -> None:
     [
         pytest.param(b"name: d\nx: \xff\n", ":2: this is not UTF-8 text", id="not UTF-8"),
         pytest.param(b"\xe2\x82\xac" * 400_000, ": the file is too big", id="cut in a character"),
+        pytest.param(b"- {id: t, run: x}\n" * 600_000, ": the file is too big", id="10 MB"),
         pytest.param(None, ": cannot be read: No such file or directory", id="missing"),
     ],
 )

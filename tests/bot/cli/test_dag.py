@@ -5,6 +5,8 @@ import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import pytest
+
 from bot.graph import as_svg, as_text
 from engine.dag import dag_from_json, dag_to_json
 from engine.dagfile import Defaults, load, parse
@@ -45,6 +47,61 @@ def test_a_callable_that_is_not_there_is_a_problem(terminal: Terminal) -> None:
     result = terminal.run("dag", "check", str(terminal.write("calls.yml", dag)))
     assert result.exit_code == 2
     assert "'one'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "said"),
+    [
+        ("name: d\ntasks: [", 2, "this is not YAML"),
+        ("name: d\ntasks:\n\t- id: x\n", 3, "a tab stands where YAML"),
+        ("a: &a [x]\nb: [*a, *a]\n", 1, "an anchor (&a)"),
+        ("name: d\nname: e\ntasks: [{id: t, run: x}]", 2, "key 'name' is written twice"),
+        ("name: d\ntasks: {id: t}", 2, "'tasks' in the DAG: expected a list"),
+        ("name: d\ntasks: [{id: t, run: x, retry: 1}]", 2, "unknown key 'retry'"),
+        ("name: d\ntasks: [{id: t, run: x, depends_on: t}]", 2, "task 't' depends on itself"),
+        ("# " + "x" * 10_000_000, None, "the file is too big"),
+        ("name: d\ntasks: [{id: t, workflow_ref: 'nowhere:f'}]", None, "cannot be imported"),
+        ("name: d\ntasks: [{id: t, workflow_ref: 'jobs:f'}]", None, "jobs:f needs 'size'"),
+        (
+            "name: d\ntasks: [{id: t, workflow_ref: 'jobs:f', params: {size: 1, x: 2}}]",
+            None,
+            "jobs:f takes no 'x'",
+        ),
+    ],
+    ids=[
+        *("malformed", "tab", "alias", "key twice", "wrong type", "unknown key", "itself"),
+        *("10 MB", "no module", "too few arguments", "too many arguments"),
+    ],
+)
+def test_a_bad_file_is_told_with_its_place_and_starts_nothing(
+    terminal: Terminal, content: str, line: int | None, said: str
+) -> None:
+    """`dag check` and `run` say the same, end with 2, and leave no run behind."""
+    terminal.write("jobs.py", "def f(size): ...")
+    file = terminal.write("bad.yml", content)
+    place = str(file) if line is None else f"{file}:{line}"
+    for command in (("dag", "check"), ("run",)):
+        result = terminal.run(*command, str(file))
+        assert result.exit_code == 2
+        first = result.stderr.splitlines()[0].removeprefix("error: ")
+        assert first.startswith(f"{place}: ")
+        assert said in first
+    assert terminal.ok("runs", "list") == "No runs.\n"
+
+
+@pytest.mark.parametrize("package", ["bot", "engine"])
+def test_a_package_called_like_one_of_ours_is_the_users_own(
+    terminal: Terminal, package: str
+) -> None:
+    """Both when a DAG is checked and when it runs."""
+    (terminal.folder / package).mkdir()
+    terminal.write(f"{package}/__init__.py", "")
+    terminal.write(f"{package}/jobs.py", "def f(size): open('ran', 'w').write(__file__)")
+    call = f"{{id: t, workflow_ref: '{package}.jobs:f', params: {{size: 1}}}}"
+    file = terminal.write("mine.yml", f"name: mine\ntasks: [{call}]")
+    terminal.ok("dag", "check", str(file))
+    terminal.ok("run", str(file))
+    assert (terminal.folder / "ran").read_text() == str(terminal.folder / package / "jobs.py")
 
 
 def test_a_check_writes_nothing(bare: Terminal) -> None:
