@@ -37,6 +37,7 @@ from engine import (
     run_view,
     submit,
     sync_file,
+    upgrade_database,
 )
 from tests.bench.telling import Reading
 
@@ -134,6 +135,8 @@ class Installation:
 @asynccontextmanager
 async def installation(folder: Path, database: str | None = None) -> AsyncIterator[Installation]:
     """An installation: on SQLite in the folder, or in an empty PostgreSQL database."""
+    if database is not None:
+        upgrade_database(database)
     store = Store.open(database or database_url(folder), keeps_wal_short=True)
     try:
         await store.write(_give_roles)
