@@ -184,7 +184,7 @@ def _decision(scale: Scale) -> Iterator[Contestant]:
 
 
 def _paused(scale: Scale) -> Iterator[Contestant]:
-    ours = {"runs": scale.paused, "times": scale.decisions}
+    ours = {"runs": scale.paused, "times": scale.decisions, "settle_s": 3.0}
     theirs = {"runs": scale.waiting, "row": "memory of DBOS", "threads_row": "threads of DBOS"}
     yield Contestant("Signoff", SIGNOFF, ("ours.waiting", "paused"), "", ours)
     yield Contestant("DBOS", DBOS, ("peers.dbos", "waiting"), "", theirs)

@@ -44,18 +44,17 @@ def measure(
             start_new_session=True,
         )
         try:
-            said, _ = process.communicate(timeout=limit_s)
+            said, trouble = process.communicate(timeout=limit_s)[0], ""
         except subprocess.TimeoutExpired:
-            return Told((), f"it took longer than {limit_s:.0f} s")
+            _end_group(process)
+            said, trouble = process.communicate()[0], f"it took longer than {limit_s:.0f} s"
         finally:
             _end_group(process)
     readings = tuple(heard(said))
-    if process.returncode or not readings:
-        return Told(
-            readings,
-            _last_line(said.replace(folder, "FOLDER")) or f"it ended with {process.returncode}",
-        )
-    return Told(readings)
+    if not trouble and (process.returncode or not readings):
+        ended = f"it ended with {process.returncode} and told nothing"
+        trouble = _last_line(said.replace(folder, "FOLDER")) or ended
+    return Told(readings, trouble)
 
 
 def _environment(folder: str) -> dict[str, str]:

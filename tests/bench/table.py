@@ -128,7 +128,7 @@ def _rate(line: Line) -> str:
 
 
 def _ratio(line: Line, leader: Line) -> str:
-    if not leader.cost:
+    if not leader.cost or not math.isfinite(line.cost):
         return ""
     bound = "≥ " if line.is_over and not leader.is_over else ""
     bound = "≤ " if leader.is_over and not line.is_over else bound

@@ -14,23 +14,26 @@ from tests.bench.ours.resuming import delays_ms
 from tests.bench.peers.memory import resident_mb
 from tests.bench.telling import Reading, Sizes, answer
 
-_SETTLED_S = 3.0  # after the start: sweeps and sockets have had their first turns
-
 
 def paused_runs(sizes: Sizes) -> Iterator[Reading]:
-    """One paused run, then so many: memory, threads, and the delay of a decision among them."""
-    yield from asyncio.run(_paused_runs(Path.cwd(), sizes["runs"], sizes["times"]))
+    """One paused run, then so many: memory, threads, and the delay of a decision among them.
+
+    The processes are looked at `settle_s` after their start, when sweeps and sockets have
+    had their first turns.
+    """
+    yield from asyncio.run(_paused_runs(Path.cwd(), sizes))
 
 
-async def _paused_runs(folder: Path, runs: int, times: int) -> list[Reading]:
+async def _paused_runs(folder: Path, sizes: Sizes) -> list[Reading]:
+    runs, times, settle_s = sizes["runs"], sizes["times"], sizes["settle_s"]
     processes.write_config(folder)
     async with processes.sandbox(folder) as slack, installation(folder) as signoff:
-        async with _serving(folder, slack) as (bot, worker):
+        async with _serving(folder, slack, settle_s) as (bot, worker):
             run_id = await signoff.submit(graphs.gated_function(folder / "started"))
             await _until_posted(signoff, run_id)
             one = _held("1 paused run", bot, worker)
         await copy_run(signoff.store, run_id, runs - 1)
-        async with _serving(folder, slack) as (bot, worker):
+        async with _serving(folder, slack, settle_s) as (bot, worker):
             await delays_ms(signoff, graphs.gated_function, 1)
             many = _held(f"{runs:,} paused runs", bot, worker)
             delays = await delays_ms(signoff, graphs.gated_function, times)
@@ -39,9 +42,9 @@ async def _paused_runs(folder: Path, runs: int, times: int) -> list[Reading]:
 
 
 @asynccontextmanager
-async def _serving(folder: Path, slack: str) -> AsyncIterator[tuple[int, int]]:
+async def _serving(folder: Path, slack: str, settle_s: float) -> AsyncIterator[tuple[int, int]]:
     async with processes.bot(folder, slack) as (bot, _seconds):
-        await asyncio.sleep(_SETTLED_S)
+        await asyncio.sleep(settle_s)
         yield bot, processes.worker_of(bot)
 
 
