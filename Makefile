@@ -7,7 +7,7 @@ ARGS ?=
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format clean
+.PHONY: help demo test bench check format clean
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -17,6 +17,9 @@ demo: $(VENV)/.installed ## a local Slack, the real bot and a real DAG; ARGS="--
 
 test: $(VENV)/.installed-dev ## the whole test suite
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+bench: $(VENV)/.installed-dev ## Signoff against other engines, one table; ARGS="--quick --only fan-out,chain --peers dbos"
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 check: $(VENV)/.installed-dev ## format, lint, types, walls
 	$(BIN)/ruff format --check .
@@ -28,8 +31,8 @@ format: $(VENV)/.installed-dev ## rewrite what the formatter and the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-clean: ## remove .venv and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## remove .venv, .bench and caches
+	rm -rf $(VENV) .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -1,0 +1,1 @@
+"""Signoff, measured through its public face. Each script is a process of its own, as a peer's."""
