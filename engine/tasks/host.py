@@ -80,6 +80,23 @@ def _enter(directory: str, environment: Mapping[str, str]) -> None:
     os.chdir(directory)
     if sys.path[:1] != [directory]:
         sys.path.insert(0, directory)
+    if sys.meta_path[0] is not _UsersFirst:
+        sys.meta_path.insert(0, _UsersFirst)
+
+
+class _UsersFirst:
+    """Finds the user's own `bot` or `engine` where the interpreter has ours, too.
+
+    A folder without `__init__.py` would lose to any package further down the path.
+    """
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, _target: object = None) -> Any:
+        if path is not None or name not in ("bot", "engine"):
+            return None
+        from importlib.machinery import PathFinder  # noqa: PLC0415 (rarely asked for)
+
+        return PathFinder.find_spec(name, sys.path[:1])
 
 
 def _is_spent() -> bool:

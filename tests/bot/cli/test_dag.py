@@ -89,13 +89,14 @@ def test_a_bad_file_is_told_with_its_place_and_starts_nothing(
     assert terminal.ok("runs", "list") == "No runs.\n"
 
 
+@pytest.mark.parametrize("marker", ["__init__.py", "no_marker.py"])
 @pytest.mark.parametrize("package", ["bot", "engine"])
 def test_a_package_called_like_one_of_ours_is_the_users_own(
-    terminal: Terminal, package: str
+    terminal: Terminal, package: str, marker: str
 ) -> None:
-    """Both when a DAG is checked and when it runs."""
+    """Both when a DAG is checked and when it runs; also a folder without `__init__.py`."""
     (terminal.folder / package).mkdir()
-    terminal.write(f"{package}/__init__.py", "")
+    terminal.write(f"{package}/{marker}", "")
     terminal.write(f"{package}/jobs.py", "def f(size): open('ran', 'w').write(__file__)")
     call = f"{{id: t, workflow_ref: '{package}.jobs:f', params: {{size: 1}}}}"
     file = terminal.write("mine.yml", f"name: mine\ntasks: [{call}]")
