@@ -9,21 +9,29 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from engine.model import RunId, TaskId
+from engine.store.prepared import Prepared
 from engine.store.writer import Tx
 from engine.tables import TaskEventRow, table_of
 from engine.task_events import Happened, TaskEvent
 
 _event = table_of(TaskEventRow)
 
-_ADD = _event.insert()
+_ADD = Prepared(
+    _event.insert().values(
+        **{
+            name: sa.bindparam(name)
+            for name in ("run_id", "task_id", "attempt", "event", "at", "error")
+        }
+    )
+)
 _PAGE = 500
 
 
 def add(tx: Tx, happened: Sequence[Happened]) -> None:
     """Write these down, in this order."""
     if happened:
-        tx.connection.execute(
-            _ADD,
+        _ADD.each(
+            tx,
             [
                 {
                     "run_id": one.run_id,

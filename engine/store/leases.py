@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from engine.errors import LeaseLost
 from engine.model import RunCause, RunId, RunState, TaskId
+from engine.store.prepared import Prepared
 from engine.store.standstill import STANDS_STILL
 from engine.store.writer import Tx
 from engine.tables import RunRow, table_of
@@ -18,10 +19,12 @@ _DRIVABLE = (RunState.QUEUED, RunState.RUNNING)
 # During a standstill only what was called off is driven: to its end.
 _MAY_GO_ON = sa.or_(_run.c.called_off_at.is_not(None), sa.not_(STANDS_STILL))
 
-_HELD = sa.select(_run.c.revision).where(
-    _run.c.id == sa.bindparam("of_run"),
-    _run.c.lease_holder == sa.bindparam("holder"),
-    _run.c.lease_epoch == sa.bindparam("epoch"),
+_HELD = Prepared(
+    sa.select(_run.c.revision).where(
+        _run.c.id == sa.bindparam("of_run"),
+        _run.c.lease_holder == sa.bindparam("holder"),
+        _run.c.lease_epoch == sa.bindparam("epoch"),
+    )
 )
 
 
@@ -106,9 +109,7 @@ def held(tx: Tx, lease: Lease) -> int:
 
     Every write of a driver starts here, so that a stale one changes nothing.
     """
-    found = tx.run(
-        _HELD, of_run=lease.run_id, holder=lease.holder, epoch=lease.epoch
-    ).scalar_one_or_none()
+    found = _HELD.first(tx, of_run=lease.run_id, holder=lease.holder, epoch=lease.epoch)
     if found is None:
         raise LeaseLost(lease.run_id)
     return int(found)

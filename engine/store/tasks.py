@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from engine.lifecycle import TaskView
 from engine.model import JsonObject, TaskId, TaskState
+from engine.store.prepared import Prepared
 from engine.store.writer import Tx
 from engine.tables import TaskRow, table_of
 
@@ -20,7 +21,7 @@ _OF_ONE = sa.and_(
     _task.c.task_id == sa.bindparam("of_task"),
     _task.c.state == sa.bindparam("was"),
 )
-_START = (
+_START = Prepared(
     _task.update()
     .where(_OF_ONE)
     .values(
@@ -32,7 +33,7 @@ _START = (
         process_started=sa.bindparam("since"),
     )
 )
-_FINISH = (
+_FINISH = Prepared(
     _task.update()
     .where(_OF_ONE)
     .values(
@@ -46,7 +47,7 @@ _FINISH = (
         process_started=None,
     )
 )
-_LEAVE = (
+_LEAVE = Prepared(
     _task.update().where(_OF_ONE).values(state=sa.bindparam("to"), ended_at=sa.bindparam("ended"))
 )
 
@@ -211,7 +212,7 @@ def cancel_pending(tx: Tx, run_id: str) -> None:
 def _each(
     tx: Tx,
     run_id: str,
-    statement: sa.Executable,
+    statement: Prepared,
     task_ids: Sequence[TaskId],
     rows: Sequence[Mapping[str, Any]],
 ) -> None:
@@ -222,6 +223,6 @@ def _each(
         {"of_run": run_id, "of_task": task_id, **row}
         for task_id, row in zip(task_ids, rows, strict=True)
     ]
-    changed = tx.connection.execute(statement, given).rowcount
+    changed = statement.each(tx, given)
     if changed != len(given):
         raise AssertionError(f"of {list(task_ids)} in {run_id} only {changed} stood as expected")

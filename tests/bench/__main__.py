@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -17,6 +18,7 @@ from tests.bench.rounds import Result, take_turns
 
 def main() -> None:
     """Install what is missing, measure what was asked for, print the table."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what there is is shown
     asked = _asked()
     began, load = time.monotonic(), machine.load()
     engines = _installed(asked.peers, asked.cache)

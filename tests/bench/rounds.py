@@ -9,6 +9,7 @@ from tests.bench.databases import empty_database
 from tests.bench.engines import Engine, Installed
 from tests.bench.plan import Contestant, Measurement
 from tests.bench.process import Told, measure
+from tests.bench.spread import figure, median
 from tests.bench.telling import Reading
 
 _LIMIT_S = 420.0
@@ -67,6 +68,5 @@ def _short(told: Told) -> str:
 
 
 def _value(reading: Reading) -> str:
-    middle = sorted(reading.values)[len(reading.values) // 2]
     left = f" ({reading.left:,} tasks left)" if reading.left else ""
-    return f"{middle:.3g} {reading.unit}{left}".strip()
+    return f"{figure(median(reading.values))} {reading.unit}{left}".strip()

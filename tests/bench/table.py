@@ -107,9 +107,9 @@ def troubles(results: Iterable[Result]) -> list[str]:
 def _middle(line: Line) -> str:
     unit = line.readings[0].unit
     if line.is_over:
-        done = int(median([reading.tasks for reading in line.readings]))
-        every = line.readings[0].tasks + line.readings[0].left
-        return f"{done:,} of {every:,} in {figure(median(line.values))} {unit}"
+        worst = max(line.readings, key=lambda reading: reading.left)
+        every = worst.tasks + worst.left
+        return f"{worst.tasks:,} of {every:,} in {figure(median(worst.values))} {unit}"
     return _with_unit(median(line.values), unit)
 
 

@@ -50,7 +50,7 @@ def test_engines_take_turns_and_those_that_are_missing_are_left_out(
     said: list[str] = []
     results = list(rounds.take_turns(plan, {SIGNOFF: here, DBOS: here}, None, said.append))
     assert [result.contestant.line for result in results] == ["Signoff", "DBOS"] * 2
-    assert said[0].startswith("fan-out 1/2  Signoff: 1 s")
+    assert said[0].startswith("fan-out 1/2  Signoff: 1.00 s")
 
 
 def _environment(cache: Path, version: str) -> None:

@@ -63,6 +63,16 @@ def test_a_graph_that_was_stopped_says_how_far_it_came() -> None:
     assert table[1][5] == "≥ 10.0"
 
 
+def test_one_round_that_was_stopped_is_not_hidden_by_those_that_were_not() -> None:
+    """The round that came least far is shown."""
+    (row,) = rows(
+        result("Signoff", seconds(58.0)),
+        result("Signoff", seconds(60.0, tasks=990, left=10), turn=1),
+        result("Signoff", seconds(59.0), turn=2),
+    )
+    assert row[2] == "990 of 1,000 in 60.0 s"
+
+
 def test_a_graph_of_which_nothing_was_done_has_no_rate() -> None:
     """No task in a minute is no figure to compare."""
     table = rows(
