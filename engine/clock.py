@@ -154,6 +154,8 @@ def _moment(nanoseconds: int) -> datetime:
 def _span(lead: int) -> str:
     """`1.5 h forward`."""
     seconds = abs(lead) / _SECOND
+    if seconds >= 1:  # a millisecond short of an hour is an hour
+        seconds = round(seconds)
     size, unit = next((pair for pair in _UNITS if seconds >= pair[0]), (1, "s"))
     amount = round(seconds / size, 1) or round(seconds, 3)
     return f"{amount:g} {unit} {'forward' if lead > 0 else 'back'}"
