@@ -60,6 +60,7 @@ class TaskHost:
         """
         ours, theirs = socket.socketpair()
         printed = Printed()
+        process = None
         try:
             # By path: nothing of ours is imported there.
             process = await asyncio.create_subprocess_exec(
@@ -76,6 +77,9 @@ class TaskHost:
         except BaseException:
             printed.close()
             ours.close()
+            if process is not None:  # started, and not wanted any more
+                process.kill()
+                await process.wait()
             raise
         finally:
             theirs.close()
