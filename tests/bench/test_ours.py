@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine import RunState, listed_runs
-from tests.bench.ours import driving, graphs, resuming, waiting
+from tests.bench.ours import driving, graphs, resuming
 from tests.bench.ours.copies import copy_run
 from tests.bench.ours.installation import installation
 from tests.bench.telling import Reading, Script
@@ -49,15 +49,6 @@ def test_a_decision_is_followed_by_the_next_task(script: Script) -> None:
     """A worker in its own process starts the task after the decision was made in another."""
     reading = told(script, row="decision", times=2)["decision", ""]
     assert len(reading.values) == 2
-
-
-@pytest.mark.journey
-def test_paused_runs_are_measured_around_a_real_bot_and_worker() -> None:
-    """Memory and threads with one paused run and with several, then decisions among them."""
-    found = told(waiting.paused_runs, runs=4, times=1, settle_s=0.0)
-    lines = {"1 paused run", "4 paused runs"}
-    assert {line for row, line in found if row.startswith(("memory", "threads"))} == lines
-    assert len(found["decision to next task among 4 paused runs", ""].values) == 1
 
 
 def test_a_copy_of_a_run_is_a_run_of_its_own(tmp_path: Path) -> None:

@@ -67,11 +67,12 @@ def ten_tasks(folder: Path, on_interrupt: str) -> Dag:
 
 
 def main() -> None:
-    """Die at the first commit, at the second, and so on, until the run ends before that."""
+    """Die at one commit, at a later one, and so on, until the run ends before that."""
     folder, on_interrupt, when = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+    stride = int(sys.argv[4])
     empty = folder / "empty.sqlite"
     _in_child(lambda: _make(empty))
-    for commit in range(1, _MOST):
+    for commit in range(1, _MOST, stride):
         place = folder / f"{when}-{commit}"
         place.mkdir()
         (place / "jobs.py").write_text(_JOBS)
