@@ -12,7 +12,7 @@ from engine.export.prefect_forms import answer_form, flow_parameter
 from engine.export.prefect_limits import notes, refusals
 from engine.export.result import Exported, NotExported
 from engine.export.source import Source
-from engine.model import TaskId, TaskState
+from engine.model import InputType, TaskId, TaskState
 from engine.tasks.redaction import secret_sources, secrets_of
 
 _CARRIED = ("attempts", "prefect_tasks", "prefect_walk")
@@ -72,7 +72,7 @@ def _more_imports(dag: Dag) -> Iterator[str]:
     yield "from prefect import flow, task"
     yield "from prefect.task_runners import ThreadPoolTaskRunner"
     fields = [*dag.params, *(field for _, gate in dag.gates for field in gate.policy.inputs)]
-    if fields or any(dag.gates):
+    if any(field.type is InputType.CHOICE for field in fields):
         yield "from typing import Literal"
     if dag.schedule is not None:
         yield "from prefect.schedules import Cron"

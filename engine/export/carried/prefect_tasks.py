@@ -21,7 +21,7 @@ def command(
     timeout_s: float | None = None,
     secrets: Collection[str] = (),
 ) -> dict[str, Any]:
-    """Run a program. `secrets` are the names of variables whose values its log must not show."""
+    """Run a program. `secrets` names the inputs and variables that its log must not show."""
     variables = {**as_variables(inputs), **(env or {})}
     return attempt(
         argv,
@@ -29,7 +29,7 @@ def command(
         variables={**variables, **about_itself()},
         cwd=cwd,
         timeout_s=timeout_s,
-        hidden=[variables[name] for name in secrets if name in variables],
+        hidden=values_of(secrets, {**inputs, **variables}),
         say=get_run_logger().info,
     )
 
@@ -43,16 +43,20 @@ def function(
     secrets: Collection[str] = (),
 ) -> dict[str, Any]:
     """Call `package.module:function` of the DAG's folder; it may be `async`."""
-    variables = as_variables(inputs)
     return attempt(
         [PYTHON, "-c", CALL, ref],
         {"inputs": dict(inputs), "params": dict(params or {})},
-        variables={**variables, **about_itself()},
+        variables={**as_variables(inputs), **about_itself()},
         cwd="",
         timeout_s=timeout_s,
-        hidden=[variables[name] for name in secrets if name in variables],
+        hidden=values_of(secrets, inputs),
         say=get_run_logger().info,
     )
+
+
+def values_of(names: Collection[str], known: Mapping[str, Any]) -> list[str]:
+    """The texts and numbers that are called so, as they may be printed."""
+    return [str(known[name]) for name in names if isinstance(known.get(name), str | int | float)]
 
 
 def about_itself() -> dict[str, str]:

@@ -59,10 +59,11 @@ class Prefect:
         return str(call(f"{self.url}/deployments/{deployment}/create_flow_run", asked)["id"])
 
     def again(self, run: str) -> None:
-        """Run a run that failed again, as the button in the UI does."""
+        """Run a run that failed again, as the button in the UI does; returns once it has begun."""
         state = {"type": "SCHEDULED", "name": "AwaitingRetry"}
         said = call(f"{self.url}/flow_runs/{run}/set_state", {"state": state, "force": True})
         assert said["status"] == "ACCEPT", said
+        until(lambda: call(f"{self.url}/flow_runs/{run}")["run_count"] > 1)
 
     def state(self, run: str) -> tuple[str, str]:
         """The name of a run's state, and its message."""
