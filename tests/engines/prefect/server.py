@@ -82,6 +82,16 @@ class Prefect:
         assert found[0] in names, found
         return found
 
+    def once_at(self, run: str, gate: str) -> None:
+        """Wait until a run is suspended at this gate."""
+
+        def is_there() -> bool:
+            state = call(f"{self.url}/flow_runs/{run}")["state"]
+            details = state["state_details"]
+            return bool(state["name"] == "Suspended" and details["pause_key"] == gate)
+
+        until(is_there)
+
     def answer(self, run: str, **form: object) -> tuple[str, str]:
         """Answer the gate of a run; the status of the reply, and the reason for a no."""
         said = call(f"{self.url}/flow_runs/{run}/resume", {"run_input": form})

@@ -233,6 +233,35 @@ async def test_a_run_that_takes_too_long_is_ended(
     assert said(flow.folder) == ["begin after"]
 
 
+TWO_GATES = """\
+name: two-gates
+timeout: 5m
+tasks:
+  - {id: fails, run: "echo begin fails >> said; exit 1"}
+  - {id: first, type: checkpoint}
+  - {id: second, type: checkpoint, inputs: {n: {type: number, default: 3}}}
+  - {id: mends, when: {fails: failed}, depends_on: [first, second], run: "cp $SIGNOFF_INPUT got"}
+"""
+
+
+async def test_two_checkpoints_are_asked_one_after_the_other(
+    prefect: Prefect, served: Callable[[str, str], Served], bench: Bench
+) -> None:
+    """Each answer stays what it was, and what failed before is not tried again."""
+    flow = served("two-gates", TWO_GATES)
+    run = prefect.start(flow.deployment)
+    ours = await to_its_gate(bench, TWO_GATES, {})
+    for name in ("first", "second"):
+        prefect.once_at(run, name)
+        assert prefect.answer(run, approved=True, reason="because")[0] == "ACCEPT"
+        await bench.decide(ours, Choice.APPROVE, name)
+    prefect.once(run, "Completed")
+    assert await bench.drive(ours) is RunState.SUCCEEDED
+    assert prefect.outcomes(run) == await bench.states(ours)
+    assert left(flow.folder, "got") == left(bench.folder, "got")
+    assert said(flow.folder) == said(bench.folder) == ["begin fails"]
+
+
 SEEN_BY_PREFECT = """\
 import json, sys
 from datetime import datetime, timezone
