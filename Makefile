@@ -7,16 +7,19 @@ ARGS ?=
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench check format clean
+.PHONY: help demo test test-engines bench check format clean
 
 help: ## what there is
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
 
 demo: $(VENV)/.installed ## a local Slack, the real bot and a real DAG; ARGS="--auto approve" runs unattended
 	@$(BIN)/signoff demo $(ARGS)
 
 test: $(VENV)/.installed-dev ## the whole test suite
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+test-engines: $(VENV)/.installed-dev ## exported DAGs, run by the engines they were exported to
+	@$(BIN)/python -m pytest tests/engines $(ARGS)
 
 bench: $(VENV)/.installed-dev ## Signoff against other engines, one table; ARGS="--quick --only fan-out,chain --peers dbos"
 	@$(BIN)/python -m tests.bench $(ARGS)
@@ -31,8 +34,8 @@ format: $(VENV)/.installed-dev ## rewrite what the formatter and the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-clean: ## remove .venv, .bench and caches
-	rm -rf $(VENV) .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## remove .venv, .bench, .engines and caches
+	rm -rf $(VENV) .bench .engines .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -44,6 +44,9 @@ if TYPE_CHECKING:
         StoreBusy,
         StoreError,
     )
+    from engine.export.prefect import to_prefect
+    from engine.export.result import Exported, NotExported
+    from engine.export.source import read_source
     from engine.feed import surface_lines
     from engine.heartbeat import Heartbeat
     from engine.identity import (
@@ -289,6 +292,10 @@ _HOME = {
     "Heartbeat": ("engine.heartbeat", "Heartbeat"),
     "holder_name": ("engine.liveness", "holder_name"),
     "Mirror": ("engine.mirror", "Mirror"),
+    "to_prefect": ("engine.export.prefect", "to_prefect"),
+    "Exported": ("engine.export.result", "Exported"),
+    "NotExported": ("engine.export.result", "NotExported"),
+    "read_source": ("engine.export.source", "read_source"),
     "surface_lines": ("engine.feed", "surface_lines"),
     "AuditSurface": ("engine.surfaces", "AuditSurface"),
     "RunnerSettings": ("engine.driving.runner", "RunnerSettings"),
@@ -354,6 +361,7 @@ __all__ = [
     "DeliveryKind",
     "DeliveryState",
     "Entitlement",
+    "Exported",
     "Fact",
     "FileLock",
     "Filed",
@@ -375,6 +383,7 @@ __all__ = [
     "Mirror",
     "Missing",
     "NoRun",
+    "NotExported",
     "OnExpire",
     "Outbox",
     "Outcome",
@@ -469,6 +478,7 @@ __all__ = [
     "probe_writable",
     "python",
     "read_params",
+    "read_source",
     "record_held",
     "record_posted",
     "record_shown",
@@ -488,6 +498,7 @@ __all__ = [
     "sync_file",
     "task_history",
     "ticks_of",
+    "to_prefect",
     "troubled_deliveries",
     "upgrade_database",
     "verify_trail",

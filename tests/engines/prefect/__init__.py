@@ -1,0 +1,1 @@
+"""Exported flows on a real Prefect, in an environment of its own."""
