@@ -44,6 +44,9 @@ if TYPE_CHECKING:
         StoreBusy,
         StoreError,
     )
+    from engine.export.airflow import to_airflow
+    from engine.export.result import Exported, NotExported
+    from engine.export.source import read_source
     from engine.feed import surface_lines
     from engine.heartbeat import Heartbeat
     from engine.identity import (
@@ -321,6 +324,10 @@ _HOME = {
     "schedule_in_words": ("engine.ticks", "in_words"),
     "local_time": ("engine.ticks", "local"),
     "ticks_of": ("engine.ticks", "ticks"),
+    "Exported": ("engine.export.result", "Exported"),
+    "NotExported": ("engine.export.result", "NotExported"),
+    "read_source": ("engine.export.source", "read_source"),
+    "to_airflow": ("engine.export.airflow", "to_airflow"),
 }
 
 __all__ = [
@@ -354,6 +361,7 @@ __all__ = [
     "DeliveryKind",
     "DeliveryState",
     "Entitlement",
+    "Exported",
     "Fact",
     "FileLock",
     "Filed",
@@ -375,6 +383,7 @@ __all__ = [
     "Mirror",
     "Missing",
     "NoRun",
+    "NotExported",
     "OnExpire",
     "Outbox",
     "Outcome",
@@ -469,6 +478,7 @@ __all__ = [
     "probe_writable",
     "python",
     "read_params",
+    "read_source",
     "record_held",
     "record_posted",
     "record_shown",
@@ -488,6 +498,7 @@ __all__ = [
     "sync_file",
     "task_history",
     "ticks_of",
+    "to_airflow",
     "troubled_deliveries",
     "upgrade_database",
     "verify_trail",

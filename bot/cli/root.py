@@ -13,6 +13,7 @@ from bot.cli import (
     db,
     demo,
     doctor,
+    export,
     init,
     roles,
     runs,
@@ -60,6 +61,7 @@ runs.register(app)
 standstill.register(app)
 app.add_typer(dag.app, name="dag")
 app.add_typer(dags.app, name="dags")
+app.add_typer(export.app, name="export")
 app.add_typer(checkpoints.app, name="checkpoints")
 app.add_typer(roles.app, name="roles")
 app.add_typer(audit.app, name="audit")

@@ -17,7 +17,7 @@ from engine.dagfile.yaml_nodes import MAX_BYTES, Entries, Items, Node, compose, 
 from engine.errors import InvalidDag, Problem
 from engine.model import InputField
 
-__all__ = ["Defaults", "load", "parse", "read"]
+__all__ = ["Defaults", "load", "parse", "read", "read_text"]
 
 DEFAULT_TENANT = "local-dev"
 
@@ -39,14 +39,19 @@ _TENANT = re.compile(r"(?!\s)[^\x00-\x1f\x7f]{1,80}(?<!\s)")
 
 def load(path: Path, defaults: Defaults) -> Dag:
     """Read the DAG of a file; commands will run in the file's folder. Raises `InvalidDag`."""
+    directory = str(path.absolute().parent)
+    return parse(read_text(path), source=str(path), directory=directory, defaults=defaults)
+
+
+def read_text(path: Path) -> str:
+    """The text of a DAG file, or as much of it as shows that it is too big. Raises `InvalidDag`."""
     source = str(path)
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise InvalidDag(source, [Problem(f"cannot be read: {error.strerror}")]) from error
-    directory = str(path.absolute().parent)
-    return parse(_decode(content, source), source=source, directory=directory, defaults=defaults)
+    return _decode(content, source)
 
 
 def parse(text: str, *, source: str, directory: str, defaults: Defaults) -> Dag:
