@@ -7,16 +7,22 @@ ARGS ?=
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench check format clean
+.PHONY: help demo test test-engines bench check format clean
 
 help: ## what there is
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
 
 demo: $(VENV)/.installed ## a local Slack, the real bot and a real DAG; ARGS="--auto approve" runs unattended
 	@$(BIN)/signoff demo $(ARGS)
 
 test: $(VENV)/.installed-dev ## the whole test suite
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+# One folder in tests/engines for each engine, with the packages of its environment.
+ENGINES := $(patsubst tests/engines/%/requirements.txt,%,$(wildcard tests/engines/*/requirements.txt))
+
+test-engines: $(VENV)/.installed-dev $(ENGINES:%=.engines/%/.installed) ## exported DAGs on real engines; ARGS="tests/engines/airflow"
+	@$(BIN)/python -m pytest -o norecursedirs=".*" --timeout 240 $(or $(ARGS),tests/engines)
 
 bench: $(VENV)/.installed-dev ## Signoff against other engines, one table; ARGS="--quick --only fan-out,chain --peers dbos"
 	@$(BIN)/python -m tests.bench $(ARGS)
@@ -31,8 +37,8 @@ format: $(VENV)/.installed-dev ## rewrite what the formatter and the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-clean: ## remove .venv, .bench and caches
-	rm -rf $(VENV) .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## remove .venv, .bench, .engines and caches
+	rm -rf $(VENV) .bench .engines .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -48,3 +54,9 @@ $(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
 	@echo "Installing Signoff and its test tools into $(VENV) (about a minute the first time) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@ $(VENV)/.installed
+
+.engines/%/.installed: tests/engines/%/requirements.txt
+	@echo "Installing $* into an environment of its own, .engines/$* (a minute or so the first time) ..."
+	@$(PYTHON) -m venv --clear .engines/$*
+	@.engines/$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@

@@ -254,7 +254,9 @@ def value(context, name):
     held = params_of(context) if task_id == "params" else output_of(context, task_id)
     if key not in held:
         return "(no value)"
-    return held[key] if isinstance(held[key], str) else json.dumps(held[key], ensure_ascii=False)
+    if isinstance(held[key], str):
+        return held[key]
+    return json.dumps(held[key], ensure_ascii=False, separators=(",", ":"))
 
 
 def inputs_of(context):

@@ -59,7 +59,7 @@ class Airflow:
         ours = {f"AIRFLOW__{key}": str(value) for key, value in settings.items()}
         ours |= {"AIRFLOW_HOME": str(folder), "HOME": str(folder), "PYTHONUNBUFFERED": "1"}
         # Variables are read from here, too: the secret that an exported DAG asks for.
-        ours["AIRFLOW_VAR_SHELL_AND_FUNCTION__API_TOKEN"] = "sesame-for-tests"
+        ours["AIRFLOW_VAR_RELEASE__API_TOKEN"] = "sesame-for-tests"
         return cls(folder, address, {**kept, **ours})
 
     @contextmanager
@@ -87,6 +87,18 @@ class Airflow:
             "Authorization": f"Bearer {self._token(user)}",
         }
         return _ask(method, f"{self.address}/api/v2{path}", body, headers)
+
+    def get(self, path: str) -> Any:
+        """The document at a path of its REST API, which must be there."""
+        status, answer = self.call("GET", path)
+        assert status == 200, answer
+        return answer
+
+    def dags(self) -> list[str]:
+        """The ids of the DAGs it has read; fails if a file cannot be imported."""
+        errors = self.get("/importErrors")["import_errors"]
+        assert not errors, errors[0]["stack_trace"]
+        return [dag["dag_id"] for dag in self.get("/dags")["dags"]]
 
     def _token(self, user: str) -> str:
         headers = {"Content-Type": "application/json"}
