@@ -18,8 +18,11 @@ demo: $(VENV)/.installed ## a local Slack, the real bot and a real DAG; ARGS="--
 test: $(VENV)/.installed-dev ## the whole test suite
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
-test-engines: $(VENV)/.installed-dev ## exported DAGs, run by the engines they were exported to
-	@$(BIN)/python -m pytest tests/engines $(ARGS)
+# One folder in tests/engines for each engine, with the packages of its environment.
+ENGINES := $(patsubst tests/engines/%/requirements.txt,%,$(wildcard tests/engines/*/requirements.txt))
+
+test-engines: $(VENV)/.installed-dev $(ENGINES:%=.engines/%/.installed) ## exported DAGs on real engines; ARGS="tests/engines/airflow"
+	@$(BIN)/python -m pytest -o norecursedirs=".*" --timeout 240 $(or $(ARGS),tests/engines)
 
 bench: $(VENV)/.installed-dev ## Signoff against other engines, one table; ARGS="--quick --only fan-out,chain --peers dbos"
 	@$(BIN)/python -m tests.bench $(ARGS)
@@ -51,3 +54,9 @@ $(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
 	@echo "Installing Signoff and its test tools into $(VENV) (about a minute the first time) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@ $(VENV)/.installed
+
+.engines/%/.installed: tests/engines/%/requirements.txt
+	@echo "Installing $* into an environment of its own, .engines/$* (a minute or so the first time) ..."
+	@$(PYTHON) -m venv --clear .engines/$*
+	@.engines/$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         StoreBusy,
         StoreError,
     )
+    from engine.export.airflow import to_airflow
     from engine.export.prefect import to_prefect
     from engine.export.result import Exported, NotExported
     from engine.export.source import read_source
@@ -328,6 +329,7 @@ _HOME = {
     "schedule_in_words": ("engine.ticks", "in_words"),
     "local_time": ("engine.ticks", "local"),
     "ticks_of": ("engine.ticks", "ticks"),
+    "to_airflow": ("engine.export.airflow", "to_airflow"),
 }
 
 __all__ = [
@@ -498,6 +500,7 @@ __all__ = [
     "sync_file",
     "task_history",
     "ticks_of",
+    "to_airflow",
     "to_prefect",
     "troubled_deliveries",
     "upgrade_database",

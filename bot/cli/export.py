@@ -10,7 +10,7 @@ from bot.cli.exits import Exit
 if TYPE_CHECKING:
     from engine import Exported, NotExported
 
-app = typer.Typer(help="DAG files for other engines: prefect.", no_args_is_help=True)
+app = typer.Typer(help="DAG files for other engines: airflow, prefect.", no_args_is_help=True)
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The DAG file.")]
 OutputOption = Annotated[
@@ -21,6 +21,15 @@ OutputOption = Annotated[
 @app.callback()
 def export() -> None:
     """Write a DAG file out for another engine."""
+
+
+@app.command()
+def airflow(file: FileArgument, *, output: OutputOption = None) -> None:
+    """Write the DAG as a file for Airflow 3.3, or say what Airflow cannot do of it."""
+    from bot.config import load_settings
+    from engine import read_source, to_airflow
+
+    _hand_over(file, to_airflow(read_source(file, load_settings().defaults)), output)
 
 
 @app.command()

@@ -102,7 +102,7 @@ def secrets_of(task: Task, inputs: JsonObject, marked: frozenset[str]) -> frozen
     """
     work = task.work
     env = work.env if isinstance(work, Shell) else {}
-    declared = {value for name, value in env.items() if _names_a_secret(name)}
+    declared = {value for name, value in env.items() if names_a_secret(name)}
     given = {text for name in marked & inputs.keys() for text in _texts(inputs[name])}
     return frozenset(declared | given)
 
@@ -116,7 +116,8 @@ _SECRET_ENDINGS = (
 _NOT_SECRET = {"PUBLIC", "FILE", "PATH", "DIR", "NAME"}  # where a secret is, or none
 
 
-def _names_a_secret(name: str) -> bool:
+def names_a_secret(name: str) -> bool:
+    """Whether what is called so is probably a secret, such as `API_TOKEN`."""
     words = [word.upper() for word in _WORDS.findall(name)]
     if name.upper() in {"PWD", "OLDPWD"} or _NOT_SECRET & set(words):
         return False

@@ -1,0 +1,1 @@
+"""Exported DAGs on a real Airflow."""
