@@ -135,7 +135,7 @@ def _already(word: str, view: CheckpointView) -> Explanation:
 def _too_late(headline: str, line: Line, view: CheckpointView) -> Explanation:
     next_step = "Your answer was not recorded."
     if view.checkpoint.state is CheckpointState.EXPIRED:
-        next_step += " Run the DAG again to ask again."
+        next_step += " Press Ask again on its card to ask anew."
     return Explanation(headline, (line,), next_step)
 
 
