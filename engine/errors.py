@@ -4,6 +4,9 @@
 means bad input that cannot be acted on, broken infrastructure, or a bug.
 
     SignoffError
+    ├── BackendError
+    │   ├── BackendUnreachable  down, too slow, or answering nonsense; trying again may help
+    │   └── BackendDenied       wrong credentials, or an account without the rights
     ├── InvalidDag              a DAG file or value that cannot run; carries every problem found
     ├── InvalidParams           values that do not fit the parameters a DAG declares
     ├── InvalidPrincipal        a text that names no user, group, e-mail or OS user
@@ -41,6 +44,18 @@ class Problem:
         """`file:line: message`, or `file: message` where no line is known."""
         place = source if self.line is None else f"{source}:{self.line}"
         return f"{place}: {self.message}"
+
+
+class BackendError(SignoffError):
+    """An engine elsewhere cannot be used. The message names it, and holds no credentials."""
+
+
+class BackendUnreachable(BackendError):
+    """It is down, too slow, or answers what cannot be understood. Trying again may help."""
+
+
+class BackendDenied(BackendError):
+    """It refuses our credentials, or our account lacks a right."""
 
 
 class InvalidDag(SignoffError):

@@ -63,6 +63,8 @@ class Cause(StrEnum):
     DEADLINE = "deadline"
     FORCED = "forced"  # an Operator ended it before its deadline with `checkpoints expire`
     RUN_ENDED = "run_ended"
+    ANSWERED_ELSEWHERE = "answered_elsewhere"  # on the engine's own page, say
+    GATE_GONE = "gate_gone"  # its gate waits no more: cleared, deleted, out of time there
 
 
 class Effect(StrEnum):
@@ -134,7 +136,9 @@ class InputType(StrEnum):
     NUMBER = "number"
     BOOLEAN = "boolean"
     CHOICE = "choice"
+    CHOICES = "choices"  # several of the options
     DATE = "date"
+    JSON = "json"  # any JSON value, typed as text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,10 +149,11 @@ class InputField:
     type: InputType = InputType.TEXT
     description: str = ""
     required: bool = False
-    default: str | float | bool | None = None
+    default: Any = None  # a JSON value of the type; None where there is none
     minimum: float | None = None  # number: least value; text: least length in characters
     maximum: float | None = None
     options: tuple[str, ...] = ()
+    schema: JsonObject | None = None  # a JSON Schema that the value must meet besides
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +190,19 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """The gate of another engine that a checkpoint answers. Part of the request digest."""
+
+    backend: str  # what `signoff.toml` calls it
+    engine: str  # `airflow`, `prefect`
+    key: str  # this one asking there
+    options: tuple[str, ...]  # what can be answered, in the engine's order
+    approving: tuple[str, ...]  # those of them that approve
+    rejecting: str | None = None  # the one that says no; None: a no withdraws the gate
+    url: str = ""  # its page there
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
     """A place where a run waits for people.
 
@@ -211,6 +229,7 @@ class Checkpoint:
     ended_at: datetime | None = None
     effect: Effect = Effect.PENDING
     version: int = 1
+    elsewhere: Elsewhere | None = None  # None: the run is one of ours
 
     @property
     def is_open(self) -> bool:

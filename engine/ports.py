@@ -1,9 +1,11 @@
 """What the engine needs from outside, declared where it is used."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
+from engine.gates import BackendKind, Found, GateRef, Health, Reply, RunThere, Told, WaitingGate
 from engine.store.outbox import Delivery
 
 
@@ -35,4 +37,46 @@ class Deliverer(Protocol):
 
     async def deliver(self, delivery: Delivery) -> Outcome:
         """Tell it. May be asked again for something already told: telling twice is harmless."""
+        ...
+
+
+class Backend(Protocol):
+    """An engine elsewhere whose gates we ask people about.
+
+    Everything here may raise `BackendUnreachable` (try again) or `BackendDenied` (who runs
+    it must change something). Nothing is remembered between calls but a session.
+    """
+
+    @property
+    def name(self) -> str:
+        """What `signoff.toml` calls it."""
+        ...
+
+    @property
+    def kind(self) -> BackendKind:
+        """Which engine it is."""
+        ...
+
+    async def waiting(self) -> Sequence[WaitingGate]:
+        """Every gate that waits there now, however many pages that takes."""
+        ...
+
+    async def look(self, ref: GateRef, reply: Reply | None) -> Found:
+        """How one gate stands. `reply` is what we say or said to it, to tell ours from others'."""
+        ...
+
+    async def answer(self, ref: GateRef, reply: Reply) -> Told:
+        """Say it. Only ever called for a gate that was waiting a moment ago."""
+        ...
+
+    async def run(self, ref: GateRef) -> RunThere | None:
+        """How the run of a gate stands; None when it is not there any more."""
+        ...
+
+    async def check(self) -> Health:
+        """Whether it can be reached and used, with which rights."""
+        ...
+
+    async def close(self) -> None:
+        """End the session."""
         ...

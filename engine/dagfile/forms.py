@@ -30,8 +30,16 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _NO_OPTIONS: tuple[str, ...] = ()
 _KEYS: tuple[str, ...] = ("type", "description", "required", "default", "min", "max", "options")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,16}(\.[0-9]{1,16})?")
+# A form of another engine may ask for more; a DAG file is carried to other engines as it is.
+_OF_DAG_FILES = (
+    InputType.TEXT,
+    InputType.NUMBER,
+    InputType.BOOLEAN,
+    InputType.CHOICE,
+    InputType.DATE,
+)
 _TYPES = {
-    **{kind.value: kind for kind in InputType},
+    **{kind.value: kind for kind in _OF_DAG_FILES},
     **dict.fromkeys(("string", "str"), InputType.TEXT),
     **dict.fromkeys(("int", "integer", "float"), InputType.NUMBER),
     "bool": InputType.BOOLEAN,
