@@ -81,6 +81,8 @@ def _obstacle(tx: Tx, checkpoint: Checkpoint) -> str | None:
 
 
 def _obstacle_of(run: runs.Run) -> str | None:
+    if run.backend is not None:
+        return f"its run lives on {run.backend}: clear the task there, and it is asked again"
     if run.called_off_at is not None:
         return "its run was called off"
     if run.cause is RunCause.TIMED_OUT:

@@ -48,11 +48,23 @@ def end_checkpoint(
 ) -> Checkpoint:
     """The one end: checkpoint, task, run, audit and deliveries together."""
     ended = _end(tx, checkpoint, state, cause, output, by)
-    if runs.wake(tx, ended.run_id):
-        trail.append(tx, RunResumed(run_id=ended.run_id, checkpoint_id=ended.id))
+    if ended.effect is Effect.APPLIED:
+        go_on(tx, ended)
     if state is CheckpointState.EXPIRED:
         outbox.ask(tx, outbox.DeliveryKind.EXPIRED, ended.id, f"expired:{ended.id}")
     return ended
+
+
+def go_on(tx: Tx, ended: Checkpoint) -> None:
+    """The end of a checkpoint has taken effect: its run goes on.
+
+    One that lives elsewhere stays paused while people are asked at another gate of it: what
+    else it does meanwhile is not ours to know.
+    """
+    if ended.elsewhere is not None and checkpoints.any_pending_in(tx, ended.run_id):
+        return
+    if runs.wake(tx, ended.run_id):
+        trail.append(tx, RunResumed(run_id=ended.run_id, checkpoint_id=ended.id))
 
 
 def withdraw_all(tx: Tx, run_id: RunId, output: JsonObject) -> None:
@@ -84,8 +96,7 @@ def _end(
     by: Candidate | None,
 ) -> Checkpoint:
     at = checkpoint.expires_at if cause is Cause.DEADLINE else tx.now
-    # The embedded run is in this same database: the end takes effect with the commit.
-    ended = replace(lifecycle.end(checkpoint, state, cause, at), effect=Effect.APPLIED)
+    ended = replace(lifecycle.end(checkpoint, state, cause, at), effect=_effect(checkpoint, cause))
     if not checkpoints.save_end(tx, ended):
         raise lifecycle.AlreadyEnded(f"{checkpoint.id} ended under our hands")
     if not tasks.set_state(
@@ -99,6 +110,8 @@ def _end(
     ):
         raise AssertionError(f"task {ended.task_id} of {ended.run_id} was not waiting")
     runs.touch(tx, ended.run_id)
+    if ended.effect is Effect.PENDING:
+        outbox.ask(tx, outbox.DeliveryKind.ANSWER, ended.id, f"answer:{ended.id}")
     is_expiry = state is CheckpointState.EXPIRED
     postings.want_true(tx, ended.id, ended.version)
     trail.append(
@@ -116,3 +129,13 @@ def _end(
         None if by is None else trail.about(by.person_id, by.caller),
     )
     return ended
+
+
+def _effect(checkpoint: Checkpoint, cause: Cause) -> Effect:
+    """An embedded run is in this same database: its end takes effect with the commit.
+
+    Another engine has to be told, unless it is from there that we know.
+    """
+    if checkpoint.elsewhere is None or cause in (Cause.ANSWERED_ELSEWHERE, Cause.GATE_GONE):
+        return Effect.APPLIED
+    return Effect.PENDING

@@ -155,6 +155,28 @@ class CheckpointEnded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerSent(Event):
+    """We began to tell another engine how its gate was decided."""
+
+    backend: str
+    options: tuple[str, ...]  # none: the gate is withdrawn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerApplied(Event):
+    """Another engine has let the end of a checkpoint take effect."""
+
+    backend: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerLost(Event):
+    """The end of a checkpoint has no effect: its gate was answered otherwise, or is gone."""
+
+    backend: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointAskedAgain(Event):
     """Somebody wants the question of an expired or rejected checkpoint asked anew."""
 

@@ -35,7 +35,8 @@ class IdentityKind(StrEnum):
     OS = "os"  # realm: host name; subject: user name
     EMAIL = "email"  # realm: empty; subject: the address, lower case
     AIRFLOW = "airflow"  # realm: the backend's name; subject: the user name
-    SCHEDULE = "schedule"  # realm: host name; subject: the DAG's name. Nobody, not a person
+    PREFECT = "prefect"  # as for Airflow
+    SCHEDULE = "schedule"  # realm: host or backend; subject: the DAG's name. Nobody
 
 
 @dataclass(frozen=True, slots=True)

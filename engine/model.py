@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, NewType
+from typing import Any, NewType, Self
 
 from engine.identity import Identity, PersonId, Principal, Role, Surface
 
@@ -199,7 +199,40 @@ class Elsewhere:
     options: tuple[str, ...]  # what can be answered, in the engine's order
     approving: tuple[str, ...]  # those of them that approve
     rejecting: str | None = None  # the one that says no; None: a no withdraws the gate
+    choosing: str | None = None  # the input that holds the choice, where more than one approves
+    started_by: tuple[Principal, ...] = ()  # whose account started the run, where that is known
+    assigned: tuple[Principal, ...] | None = None  # who alone may answer there; None: no limit
     url: str = ""  # its page there
+
+    def as_json(self) -> dict[str, Any]:
+        """The stored form. `from_json` reads it back."""
+        return {
+            "backend": self.backend,
+            "engine": self.engine,
+            "key": self.key,
+            "options": list(self.options),
+            "approving": list(self.approving),
+            "rejecting": self.rejecting,
+            "choosing": self.choosing,
+            "started_by": [str(principal) for principal in self.started_by],
+            "assigned": None if self.assigned is None else [str(who) for who in self.assigned],
+            "url": self.url,
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """The value that `as_json` stored."""
+        assigned = stored["assigned"]
+        named = None if assigned is None else tuple(Principal.parse(who) for who in assigned)
+        return cls(
+            **{
+                **stored,
+                "options": tuple(stored["options"]),
+                "approving": tuple(stored["approving"]),
+                "started_by": tuple(Principal.parse(who) for who in stored["started_by"]),
+                "assigned": named,
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

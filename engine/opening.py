@@ -35,19 +35,24 @@ def open_checkpoint(
         created_at=tx.now,
         expires_at=tx.now + gate.policy.expires_in,
     )
+    return ask(tx, request, gate.channel, surface)
+
+
+def ask(tx: Tx, request: Checkpoint, channel: str | None, surface: str) -> Checkpoint:
+    """Freeze a request under its digest, and ask for its card. Its task waits already."""
     checkpoint = replace(request, request_digest=digest(checkpoints.request_json(request)))
-    checkpoints.insert(tx, checkpoint, channel=gate.channel)
-    postings.want(tx, checkpoint.id, surface, gate.channel or "", checkpoint.version)
+    checkpoints.insert(tx, checkpoint, channel=channel)
+    postings.want(tx, checkpoint.id, surface, channel or "", checkpoint.version)
     trail.append(
         tx,
         CheckpointOpened(
-            run_id=run.id,
+            run_id=checkpoint.run_id,
             checkpoint_id=checkpoint.id,
-            task=task.id,
-            tenant=run.tenant,
-            required_role=gate.policy.required_role.label,
+            task=checkpoint.task_id,
+            tenant=checkpoint.tenant,
+            required_role=checkpoint.policy.required_role.label,
             request_digest=checkpoint.request_digest,
-            dag_digest=run.dag_digest,
+            dag_digest=checkpoint.dag_digest,
             expires_at=checkpoint.expires_at,
         ),
     )

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from datetime import timedelta
 from functools import partial
 from itertools import groupby
@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.errors import StoreError
 from engine.events import DeliveryGivenUp, PostingLost, PostingMade
-from engine.ports import Delivered, Deliverer, Impossible, Outcome, RetryLater
+from engine.ports import Delivered, Deliverer, Impossible, Later, Outcome, RetryLater
 from engine.store import checkpoints, outbox, postings, trail
 from engine.store.outbox import Delivery, DeliveryKind
 from engine.store.writer import Store, Tx
@@ -29,12 +29,22 @@ _KEEP_TRYING = timedelta(
 
 
 class Outbox:
-    """Delivers until stopped. Several may run on one database: claims keep them apart."""
+    """Delivers until stopped. Several may run on one database: claims keep them apart.
 
-    def __init__(self, store: Store, deliverer: Deliverer, holder: str) -> None:
+    One takes deliveries of some kinds only, so that a backend that hangs delays no card.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        deliverer: Deliverer,
+        holder: str,
+        kinds: Collection[DeliveryKind] = outbox.TO_PEOPLE,
+    ) -> None:
         self._store = store
         self._deliverer = deliverer
         self._holder = holder
+        self._kinds = tuple(kinds)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver what is due, now and whenever something becomes due, until `stop` is set."""
@@ -54,10 +64,12 @@ class Outbox:
 
     async def sweep(self) -> int:
         """Deliver one batch of what is due; returns how many were tried."""
-        due = await self._store.read(partial(outbox.count_due, limit=1))
+        due = await self._store.read(partial(outbox.count_due, limit=1, kinds=self._kinds))
         if not due:
             return 0
-        claim = partial(outbox.claim, holder=self._holder, term=_CLAIM_TERM, limit=_BATCH)
+        claim = partial(
+            outbox.claim, holder=self._holder, term=_CLAIM_TERM, limit=_BATCH, kinds=self._kinds
+        )
         claimed = await self._store.write(claim)
         # One after the other within a checkpoint: its thread reads in the order things happened.
         in_order = sorted(claimed, key=lambda delivery: (delivery.checkpoint_id, delivery.id))
@@ -66,7 +78,7 @@ class Outbox:
         return len(claimed)
 
     async def _nap(self) -> float:
-        due_at = await self._store.read(outbox.next_due)
+        due_at = await self._store.read(partial(outbox.next_due, kinds=self._kinds))
         if due_at is None:
             return _IDLE_S
         left = (due_at - self._store.clock.now()).total_seconds()
@@ -103,6 +115,8 @@ def _note(delivery: Delivery, holder: str, outcome: Outcome, tx: Tx) -> None:
                 outbox.finish(tx, delivery.id, holder)
             else:  # the card changed while it was being drawn: draw it again
                 outbox.postpone(tx, delivery.id, holder, tx.now, None)
+        case Later(after=after):
+            outbox.postpone(tx, delivery.id, holder, tx.now + after, None)
         case RetryLater(reason=reason, after=after):
             if _is_stale(tx, delivery):
                 _give_up(tx, delivery, holder, reason)
@@ -124,7 +138,7 @@ def _is_true(tx: Tx, delivery: Delivery) -> bool:
 
 
 def _is_stale(tx: Tx, delivery: Delivery) -> bool:
-    if tx.now - delivery.created_at < _KEEP_TRYING:
+    if delivery.kind in outbox.TO_BACKENDS or tx.now - delivery.created_at < _KEEP_TRYING:
         return False
     checkpoint = checkpoints.load(tx, delivery.checkpoint_id)
     return checkpoint is None or not checkpoint.is_open

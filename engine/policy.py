@@ -15,6 +15,8 @@ from engine.identity import (
     Candidate,
     IdentityKind,
     PersonId,
+    Principal,
+    PrincipalKind,
     Role,
     Standing,
     Surface,
@@ -43,6 +45,7 @@ class Rule(StrEnum):
     STANDING = "standing"
     ROLE = "role"
     APPROVERS = "approvers"
+    ASSIGNED = "assigned"  # whom the engine that holds the run lets answer
     SELF_APPROVAL = "self_approval"
     KNOWN_PERSON = "known_person"
     REASON = "reason"
@@ -176,6 +179,7 @@ def authority(
         _standing(candidate),
         _role(checkpoint, candidate),
         _approvers(checkpoint.policy, candidate.caller),
+        *_assigned(checkpoint, candidate.caller),
         _self_approval(checkpoint, candidate),
         _known_person(checkpoint, candidate, requester_kinds),
     ]
@@ -298,8 +302,20 @@ def _approvers(policy: Policy, caller: Caller) -> Finding:
     return Finding(Rule.APPROVERS, passed, needed, str(caller.identity))
 
 
+def _assigned(checkpoint: Checkpoint, caller: Caller) -> tuple[Finding, ...]:
+    """On another engine: the gate may be for some of its users only."""
+    there = checkpoint.elsewhere
+    if there is None or there.assigned is None:
+        return ()
+    passed = any(names(principal, caller) for principal in there.assigned)
+    needed = ", ".join(map(str, there.assigned)) or "an account that nobody here is known by"
+    return (Finding(Rule.ASSIGNED, passed, needed, str(caller.identity)),)
+
+
 def _self_approval(checkpoint: Checkpoint, candidate: Candidate) -> Finding:
-    is_requester = candidate.person_id == checkpoint.requester
+    is_requester = candidate.person_id == checkpoint.requester or any(
+        names(principal, candidate.caller) for principal in _started_by(checkpoint)
+    )
     passed = checkpoint.policy.self_approval or not is_requester
     needed = "anyone" if checkpoint.policy.self_approval else "not the one who started the run"
     return Finding(
@@ -307,14 +323,22 @@ def _self_approval(checkpoint: Checkpoint, candidate: Candidate) -> Finding:
     )
 
 
+def _started_by(checkpoint: Checkpoint) -> tuple[Principal, ...]:
+    return () if checkpoint.elsewhere is None else checkpoint.elsewhere.started_by
+
+
 def _known_person(checkpoint: Checkpoint, candidate: Candidate, requester: Kinds) -> Finding:
-    """On the CLI: two accounts of different kinds may be one human; then we cannot tell."""
+    """Two accounts of different kinds may be one human; then we cannot tell.
+
+    On Slack that stops nobody whose run is one of ours. On another engine it does: there, who
+    started a run is an account that Slack knows nothing of.
+    """
     comparable = (
         checkpoint.policy.self_approval
         or _is_nobody(requester)
-        or candidate.caller.surface is not Surface.CLI
         or candidate.person_id == checkpoint.requester
         or bool(candidate.kinds & requester)
+        or _can_be_told_apart(checkpoint, candidate.caller)
     )
     return Finding(
         Rule.KNOWN_PERSON,
@@ -322,6 +346,21 @@ def _known_person(checkpoint: Checkpoint, candidate: Candidate, requester: Kinds
         "an account of a kind the requester has too, so that the two can be told apart",
         "comparable" if comparable else "the requester is known by another kind of account",
     )
+
+
+def _can_be_told_apart(checkpoint: Checkpoint, caller: Caller) -> bool:
+    if checkpoint.elsewhere is None:
+        return caller.surface is not Surface.CLI
+    kinds = {principal.kind for principal in checkpoint.elsewhere.started_by}
+    is_member = caller.standing is Standing.MEMBER and caller.at_home
+    by_email = PrincipalKind.EMAIL in kinds and caller.email is not None and is_member
+    return by_email or _PRINCIPALS.get(caller.identity.kind) in kinds
+
+
+_PRINCIPALS = {
+    IdentityKind.SLACK: PrincipalKind.SLACK_USER,
+    IdentityKind.OS: PrincipalKind.OS_USER,
+}
 
 
 def _is_nobody(requester: Kinds) -> bool:

@@ -15,6 +15,13 @@ class Delivered:
 
 
 @dataclass(frozen=True, slots=True)
+class Later:
+    """Not yet, and nothing is wrong: there is a step to take `after` a while."""
+
+    after: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class RetryLater:
     """Not now. Without `after`, the outbox backs off by itself."""
 
@@ -29,7 +36,7 @@ class Impossible:
     reason: str
 
 
-Outcome = Delivered | RetryLater | Impossible
+Outcome = Delivered | Later | RetryLater | Impossible
 
 
 class Deliverer(Protocol):

@@ -22,8 +22,9 @@ from engine.people import LocalMode, known, roles_of
 from engine.policy import entitled
 from engine.report import content
 from engine.standstill import Standstill
-from engine.store import checkpoints, outbox, people, postings, runs, tasks, trail
+from engine.store import checkpoints, gates, outbox, people, postings, runs, tasks, trail
 from engine.store.checkpoints import Cursor
+from engine.store.gates import BackendStatus
 from engine.store.outbox import Delivery
 from engine.store.postings import Posting
 from engine.store.runs import Run
@@ -79,6 +80,7 @@ class CheckpointView:
     can_ask_again: bool = False  # whether the same question can be asked anew
     called_off: CalledOff | None = None  # how its run was, if it was
     standstill: Standstill | None = None  # while it lasts
+    gate_note: str | None = None  # how its gate on another engine stands, where that is news
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,18 @@ def checkpoint_view(tx: Tx, checkpoint_id: str) -> CheckpointView | None:
         can_ask_again=askable(tx, recorded).passed,
         called_off=_called_off(tx, run),
         standstill=standstill.current(tx),
+        gate_note=_gate_note(tx, recorded),
     )
+
+
+def _gate_note(tx: Tx, checkpoint: Checkpoint) -> str | None:
+    record = None if checkpoint.elsewhere is None else gates.load(tx, checkpoint.id)
+    return None if record is None else record.note
+
+
+def backend_statuses(tx: Tx) -> list[BackendStatus]:
+    """How every backend was when it was last looked at, by name."""
+    return gates.statuses(tx)
 
 
 def run_view(tx: Tx, run_id: str) -> RunView | None:

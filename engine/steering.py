@@ -126,18 +126,28 @@ def _cancellable(run: Run) -> Finding:
         found = "it was cancelled"
     elif run.called_off_at is not None:
         found = "it was called off already"
-    passed = not run.has_ended and run.called_off_at is None
+    if run.backend is not None:
+        found = lives_elsewhere(run.backend)
+    passed = not run.has_ended and run.called_off_at is None and run.backend is None
     return Finding(Rule.CANCELLABLE, passed, "queued, running or paused", found)
 
 
 def _retryable(run: Run) -> Finding:
-    passed = run.state is RunState.FAILED and run.cause in _RETRYABLE
+    failed = run.state is RunState.FAILED and run.cause in _RETRYABLE
+    passed = failed and run.backend is None
     needed = "failed, because a task failed or its time was over"
     return Finding(Rule.RETRYABLE, passed, needed, _stands(run))
 
 
+def lives_elsewhere(backend: str) -> str:
+    """Why a run cannot be steered from here, as the rest of a sentence."""
+    return f"it lives on {backend}, and is steered there"
+
+
 def _stands(run: Run) -> str:
     match run.state:
+        case _ if run.backend is not None:
+            return lives_elsewhere(run.backend)
         case RunState.CANCELLED:
             return "it was cancelled"
         case RunState.FAILED if run.cause not in _RETRYABLE:

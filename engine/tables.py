@@ -152,7 +152,7 @@ class RunRow(SQLModel, table=True):
     state: str
     cause: str | None = None
     because: str | None = None  # the task that decided the end
-    host: str
+    host: str  # the machine that drives it; `airflow:NAME` for a run that lives on a backend
     requester: str = Field(foreign_key="person.id")
     requested_as: str  # the identity, as text
     params: dict[str, Any] = _json()
@@ -359,6 +359,46 @@ class RefusalWindowRow(SQLModel, table=True):
     about: str = Field(primary_key=True)
     since: datetime = _time()
     suppressed: int = 0
+
+
+class GateRow(SQLModel, table=True):
+    """The gate of another engine that a checkpoint answers, and what we did about it."""
+
+    __tablename__ = "gate"
+    __table_args__ = (Index("ix_gate_key", "backend", "key"),)
+    checkpoint_id: str = Field(primary_key=True, foreign_key="checkpoint.id")
+    backend: str
+    key: str
+    ref: dict[str, Any] = _json()  # where its engine finds it
+    seen_at: datetime = _time()  # when we first saw it waiting
+    sent_at: datetime | None = _time(nullable=True)  # when we last began to answer it
+    note: str | None = _text(nullable=True)  # how it stands there, for people
+
+
+class BackendRunRow(SQLModel, table=True):
+    """A run that lives on another engine, and where it is found there."""
+
+    __tablename__ = "backend_run"
+    __table_args__ = (UniqueConstraint("backend", "dag", "ref", name="ux_backend_run_ref"),)
+    run_id: str = Field(primary_key=True, foreign_key="run.id")
+    backend: str
+    dag: str
+    ref: str  # the run's id there
+    gate: dict[str, Any] = _json()  # where its engine finds its latest gate
+    looked_at: datetime = _time()
+
+
+class BackendRow(SQLModel, table=True):
+    """How a backend was when it was last looked at."""
+
+    __tablename__ = "backend"
+    name: str = Field(primary_key=True)
+    engine: str
+    looked_at: datetime | None = _time(nullable=True)  # the last time its gates were read
+    took_s: float = 0.0  # how long that took, seconds
+    waiting: int = 0
+    error: str | None = _text(nullable=True)  # why the last attempt failed, if it did
+    error_since: datetime | None = _time(nullable=True)
 
 
 class ProcessRow(SQLModel, table=True):

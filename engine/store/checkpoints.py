@@ -18,7 +18,9 @@ from engine.model import (
     Choice,
     Decision,
     Effect,
+    Elsewhere,
     Fact,
+    JsonObject,
     RunId,
     TaskId,
 )
@@ -40,7 +42,7 @@ class Cursor:
 
 def request_json(checkpoint: Checkpoint) -> dict[str, Any]:
     """What the request digest covers: everything a decider relies on but the clock."""
-    return {
+    request: dict[str, Any] = {
         "checkpoint": checkpoint.id,
         "run": checkpoint.run_id,
         "task": checkpoint.task_id,
@@ -56,6 +58,9 @@ def request_json(checkpoint: Checkpoint) -> dict[str, Any]:
         ],
         "policy": policy_to_json(checkpoint.policy),
     }
+    if checkpoint.elsewhere is not None:
+        request["elsewhere"] = checkpoint.elsewhere.as_json()
+    return request
 
 
 def insert(tx: Tx, checkpoint: Checkpoint, *, channel: str | None) -> None:
@@ -66,6 +71,7 @@ def insert(tx: Tx, checkpoint: Checkpoint, *, channel: str | None) -> None:
             run_id=checkpoint.run_id,
             task_id=checkpoint.task_id,
             round=_next_round(tx, checkpoint),
+            backend=_backend_of(checkpoint),
             dag_name=checkpoint.dag_name,
             dag_digest=checkpoint.dag_digest,
             tenant=checkpoint.tenant,
@@ -80,6 +86,10 @@ def insert(tx: Tx, checkpoint: Checkpoint, *, channel: str | None) -> None:
             version=checkpoint.version,
         )
     )
+
+
+def _backend_of(checkpoint: Checkpoint) -> str:
+    return "embedded" if checkpoint.elsewhere is None else checkpoint.elsewhere.backend
 
 
 def _next_round(tx: Tx, checkpoint: Checkpoint) -> int:
@@ -127,6 +137,20 @@ def save_end(tx: Tx, ended: Checkpoint) -> bool:
             effect_at=tx.now if ended.effect is Effect.APPLIED else None,
             version=ended.version,
         )
+    )
+    return result.rowcount == 1
+
+
+def save_effect(tx: Tx, checkpoint: Checkpoint, effect: Effect) -> bool:
+    """Compare-and-set: True for the one writer that learned what became of an end."""
+    result = tx.run(
+        _checkpoint.update()
+        .where(
+            _checkpoint.c.id == checkpoint.id,
+            _checkpoint.c.state != CheckpointState.PENDING,
+            _checkpoint.c.effect == Effect.PENDING,
+        )
+        .values(effect=effect, effect_at=tx.now, version=_checkpoint.c.version + 1)
     )
     return result.rowcount == 1
 
@@ -202,6 +226,16 @@ def listed(
             query = query.where(column == value)
     newest_first = query.order_by(_checkpoint.c.created_at.desc(), _checkpoint.c.id.desc())
     return _values(tx, newest_first.limit(limit))
+
+
+def any_pending_in(tx: Tx, run_id: str) -> bool:
+    """Whether people are asked anything in this run."""
+    query = (
+        sa.select(_checkpoint.c.id)
+        .where(_checkpoint.c.run_id == run_id, _checkpoint.c.state == CheckpointState.PENDING)
+        .limit(1)
+    )
+    return tx.run(query).one_or_none() is not None
 
 
 def count_pending(tx: Tx) -> int:
@@ -305,4 +339,9 @@ def _value(row: sa.Row[Any]) -> Checkpoint:
         ended_at=row.ended_at,
         effect=Effect(row.effect),
         version=row.version,
+        elsewhere=_elsewhere(row.request.get("elsewhere")),
     )
+
+
+def _elsewhere(stored: JsonObject | None) -> Elsewhere | None:
+    return None if stored is None else Elsewhere.from_json(stored)

@@ -1,5 +1,6 @@
 """What the outside must learn: postings that should be true, deliveries until done."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -28,6 +29,12 @@ class DeliveryKind(StrEnum):
     POSTING = "posting"  # make one copy of a card true
     EXPIRED = "expired"  # tell the channel that nobody decided
     RUN_ENDED = "run_ended"  # tell the thread what became of the run
+    ELSEWHERE = "elsewhere"  # tell the thread what became of its gate on another engine
+    ANSWER = "answer"  # tell another engine how its gate was decided
+
+
+TO_BACKENDS = frozenset({DeliveryKind.ANSWER})
+TO_PEOPLE = frozenset(DeliveryKind) - TO_BACKENDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,12 +91,17 @@ def ask(
     )
 
 
-def claim(tx: Tx, holder: str, term: timedelta, limit: int) -> list[Delivery]:
+def claim(
+    tx: Tx,
+    holder: str,
+    term: timedelta,
+    limit: int,
+    kinds: Collection[DeliveryKind] = tuple(DeliveryKind),
+) -> list[Delivery]:
     """Take deliveries that are due, so that nobody else works on them for `term`."""
-    free = sa.or_(_delivery.c.claimed_until.is_(None), _delivery.c.claimed_until <= tx.now)
     rows = tx.run(
         sa.select(_delivery)
-        .where(_delivery.c.state == DeliveryState.PENDING, _delivery.c.due_at <= tx.now, free)
+        .where(*_due(tx, kinds))
         .order_by(_delivery.c.due_at, _delivery.c.id)
         .limit(limit)
     ).all()
@@ -154,15 +166,19 @@ def give_up(tx: Tx, delivery_id: int, holder: str, error: str) -> None:
     )
 
 
-def count_due(tx: Tx, limit: int) -> int:
+def count_due(tx: Tx, limit: int, kinds: Collection[DeliveryKind] = tuple(DeliveryKind)) -> int:
     """How many deliveries wait for somebody to take them now, counted up to a limit."""
-    free = sa.or_(_delivery.c.claimed_until.is_(None), _delivery.c.claimed_until <= tx.now)
-    due = (
-        sa.select(_delivery.c.id)
-        .where(_delivery.c.state == DeliveryState.PENDING, _delivery.c.due_at <= tx.now, free)
-        .limit(limit)
-    )
+    due = sa.select(_delivery.c.id).where(*_due(tx, kinds)).limit(limit)
     return len(tx.run(due).all())
+
+
+def _due(tx: Tx, kinds: Collection[DeliveryKind]) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        _delivery.c.state == DeliveryState.PENDING,
+        _delivery.c.kind.in_(kinds),
+        _delivery.c.due_at <= tx.now,
+        sa.or_(_delivery.c.claimed_until.is_(None), _delivery.c.claimed_until <= tx.now),
+    )
 
 
 def hurry(tx: Tx) -> None:
@@ -178,11 +194,13 @@ def hurry(tx: Tx) -> None:
     )
 
 
-def next_due(tx: Tx) -> datetime | None:
+def next_due(tx: Tx, kinds: Collection[DeliveryKind] = tuple(DeliveryKind)) -> datetime | None:
     """When the earliest pending delivery may be taken: when it is due, or its claim lapses."""
     taken = _delivery.c.claimed_until > _delivery.c.due_at
     free_at = sa.case((taken, _delivery.c.claimed_until), else_=_delivery.c.due_at)
-    query = sa.select(sa.func.min(free_at)).where(_delivery.c.state == DeliveryState.PENDING)
+    query = sa.select(sa.func.min(free_at)).where(
+        _delivery.c.state == DeliveryState.PENDING, _delivery.c.kind.in_(kinds)
+    )
     found: datetime | None = tx.run(query).scalar_one()
     return found
 

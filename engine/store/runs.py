@@ -54,6 +54,13 @@ class Run:
     working_since: datetime | None = None
 
     @property
+    def backend(self) -> str | None:
+        """The backend this run lives on; None for one of ours."""
+        # No machine has a colon in its name.
+        _engine, colon, name = self.host.partition(":")
+        return name if colon else None
+
+    @property
     def has_ended(self) -> bool:
         """Whether nothing will happen to this run any more."""
         return self.state in ENDED_RUN_STATES
@@ -74,18 +81,7 @@ def insert(
 
     A DAG has one run to a tick of its schedule: see `of_tick`.
     """
-    pinned = dag_digest(dag)
-    known = tx.run(sa.select(_dag.c.digest).where(_dag.c.digest == pinned)).one_or_none()
-    if known is None:
-        tx.run(
-            _dag.insert().values(
-                digest=pinned,
-                name=dag.name,
-                tenant=dag.tenant,
-                definition=dag_to_json(dag),
-                created_at=tx.now,
-            )
-        )
+    pinned = pin(tx, dag)
     tx.run(
         _run.insert().values(
             id=run_id,
@@ -116,6 +112,23 @@ def insert(
         for position, task in enumerate(dag.tasks)
     ]
     tx.connection.execute(_task.insert(), rows)
+    return pinned
+
+
+def pin(tx: Tx, dag: Dag) -> str:
+    """Keep this DAG for the runs that are pinned to it; returns its digest."""
+    pinned = dag_digest(dag)
+    known = tx.run(sa.select(_dag.c.digest).where(_dag.c.digest == pinned)).one_or_none()
+    if known is None:
+        tx.run(
+            _dag.insert().values(
+                digest=pinned,
+                name=dag.name,
+                tenant=dag.tenant,
+                definition=dag_to_json(dag),
+                created_at=tx.now,
+            )
+        )
     return pinned
 
 
