@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot import wording
+from bot import elsewhere, wording
 from bot.blocks import context, header, section
 from bot.literal import ELLIPSIS, Block, cut, escaped, one_line, plain, run_of, visible
 from bot.tokens import (
@@ -17,13 +17,14 @@ from bot.tokens import (
     ASK_AGAIN,
     DETAILS,
     EVENT_TYPE,
+    OPEN_THERE,
     REJECT,
     REJECT_IN_MODAL,
     REVIEW,
     Target,
 )
 from bot.wording import MASK, Line, Moment, Part
-from engine import Checkpoint, CheckpointState, CheckpointView, Fact, Voice
+from engine import Checkpoint, CheckpointState, CheckpointView, Effect, Elsewhere, Fact, Voice
 
 _MOST_PROMPT = 500
 _MOST_LINES = 12
@@ -62,6 +63,15 @@ def approval_card(view: CheckpointView) -> Message:
 
 def expired_notice(view: CheckpointView) -> Message:
     """The thread reply that nobody decided, and what then happens."""
+    return _end_notice(view)
+
+
+def elsewhere_notice(view: CheckpointView) -> Message:
+    """The thread reply that an answer has no effect, or that somebody answered elsewhere."""
+    return _end_notice(view)
+
+
+def _end_notice(view: CheckpointView) -> Message:
     ending, after = wording.ending(view), wording.consequence(view)
     said = f"{wording.header(view)}. {wording.side_by_side(ending)}. {after}"
     blocks = (section(f"{wording.header(view)}. {after}"), context(ending))
@@ -97,7 +107,8 @@ def _waiting(view: CheckpointView) -> Message:
 def _settled(view: CheckpointView) -> Message:
     checkpoint = view.checkpoint
     ending = wording.ending(view)
-    after = "" if wording.deciders(view) else wording.consequence(view)
+    took_effect = checkpoint.effect is Effect.APPLIED
+    after = "" if wording.deciders(view) and took_effect else wording.consequence(view)
     blocks = (
         header(wording.header(view)),
         context((*ending, after) if after else ending),
@@ -125,10 +136,12 @@ def _about(view: CheckpointView) -> Line:
     checkpoint = view.checkpoint
     role = f"needs {checkpoint.policy.required_role.label}"
     named = len(checkpoint.policy.approvers)
+    there = checkpoint.elsewhere
     return (
         f"DAG {one_line(checkpoint.dag_name)}",
         f"tenant {one_line(checkpoint.tenant)}",
         f"run {one_line(checkpoint.run_id)}",
+        *([] if there is None else [f"on {elsewhere.backend_of(there)}"]),
         f"asked by {wording.name_of(view.requester)}",
         f"{role}, one of {named} named" if named else role,
     )
@@ -241,4 +254,13 @@ def button(action_id: str, checkpoint: Checkpoint) -> Block:
 def buttons(checkpoint: Checkpoint, *action_ids: str) -> Block:
     """A row of buttons about a checkpoint."""
     elements = [button(action_id, checkpoint) for action_id in action_ids]
+    if checkpoint.elsewhere is not None and checkpoint.elsewhere.url:
+        elements.append(_link(checkpoint.elsewhere))
     return {"type": "actions", "elements": elements}
+
+
+def _link(there: Elsewhere) -> Block:
+    """A button that leads to the gate's own page; whoever follows it signs in there."""
+    label = f"Open in {elsewhere.engine_of(there)}"
+    text = plain(label, _MOST_BUTTON_LABEL)
+    return {"type": "button", "action_id": OPEN_THERE, "text": text, "url": there.url}

@@ -66,6 +66,10 @@ class Notifier:
                 return await self._reply(view, cards.expired_notice(view), broadcast=True)
             case DeliveryKind.RUN_ENDED:
                 return await self._reply(view, cards.run_result(view))
+            case DeliveryKind.ELSEWHERE:
+                return await self._reply(view, cards.elsewhere_notice(view), broadcast=True)
+            case DeliveryKind.ANSWER:
+                raise AssertionError("an answer is for a backend, not for people")
             case _:
                 assert_never(delivery.kind)
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import assert_never
 
+from bot import elsewhere
 from bot.literal import cut, one_line
 from bot.notices import look_up_failed
 from bot.wording import (
@@ -74,6 +75,8 @@ def _explained(  # noqa: C901, PLR0911, PLR0912 - one arm per rule, so that a ne
             return role_refused(finding, checkpoint.tenant)
         case Rule.APPROVERS:
             return _approvers(finding)
+        case Rule.ASSIGNED:
+            return _assigned(finding, view)
         case Rule.SELF_APPROVAL:
             return _self_approval(checkpoint)
         case Rule.KNOWN_PERSON:
@@ -114,6 +117,8 @@ def _ended(view: CheckpointView) -> Explanation:
 
 def _withdrawn(view: CheckpointView, at: datetime) -> Line:
     after = ", so nothing is asked any more."
+    if (why := elsewhere.ending(view)) is not None:
+        return (f"{why}.",)
     if view.called_off is None:
         return (Moment(at, "Its run ended on ", after),)
     return (f"{name_of(view.called_off.by)} called its run off on ", Moment(at, after=after))
@@ -134,7 +139,7 @@ def _already(word: str, view: CheckpointView) -> Explanation:
 
 def _too_late(headline: str, line: Line, view: CheckpointView) -> Explanation:
     next_step = "Your answer was not recorded."
-    if view.checkpoint.state is CheckpointState.EXPIRED:
+    if view.checkpoint.state is CheckpointState.EXPIRED and view.checkpoint.elsewhere is None:
         next_step += " Press Ask again on its card to ask anew."
     return Explanation(headline, (line,), next_step)
 
@@ -213,6 +218,16 @@ def _approvers(finding: Finding) -> Explanation:
     )
 
 
+def _assigned(finding: Finding, view: CheckpointView) -> Explanation:
+    engine = elsewhere.of(view.checkpoint)
+    named = cut(one_line(finding.needed), _MOST_QUOTED)
+    return Explanation(
+        f"{engine} lets only some of its users answer this",
+        ((f"It is for {named}. You are {one_line(finding.found)}.",),),
+        f"Ask one of them, or have your {engine} account named under users in signoff.toml.",
+    )
+
+
 def _self_approval(checkpoint: Checkpoint) -> Explanation:
     role = checkpoint.policy.required_role.label
     return Explanation(
@@ -223,13 +238,19 @@ def _self_approval(checkpoint: Checkpoint) -> Explanation:
 
 
 def _known_person(view: CheckpointView) -> Explanation:
+    next_step = "Decide in Slack instead, or ask somebody else to."
+    if view.checkpoint.elsewhere is not None:
+        next_step = (
+            "Whoever runs Signoff can say in signoff.toml whose account that is (users), or let "
+            "anybody decide here (self_approval)."
+        )
     return Explanation(
         "It cannot be told whether you started this run",
         (
             (f"The run was started as {one_line(view.requested_as)}.",),
             ("That is another kind of account than yours, so both may be the same person.",),
         ),
-        "Decide in Slack instead, or ask somebody else to.",
+        next_step,
     )
 
 

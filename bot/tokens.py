@@ -21,6 +21,7 @@ APPROVE_IN_MODAL = "approve_in_modal"
 REJECT_IN_MODAL = "reject_in_modal"
 REFRESH = "refresh"
 NEXT = "next"
+OPEN_THERE = "open_there"  # a link: Slack tells of the click, and nothing is to be done
 
 DECISION_FORM = "decision_form"
 READ_ONLY = "read_only"

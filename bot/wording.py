@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
+from bot import elsewhere
 from bot.literal import cut, one_line
 from bot.times import duration, utc
 from engine import (
@@ -123,7 +124,9 @@ def state_word(state: CheckpointState) -> str:
 
 def header(view: CheckpointView) -> str:
     """`✅ Approved: deploy · approve_release`."""
-    return f"{state_word(view.checkpoint.state)}: {subject(view.checkpoint)}"
+    checkpoint = view.checkpoint
+    word = elsewhere.state_word(checkpoint) or state_word(checkpoint.state)
+    return f"{word}: {subject(checkpoint)}"
 
 
 def voices_for(view: CheckpointView, choice: Choice) -> tuple[Voice, ...]:
@@ -186,7 +189,7 @@ def ending(view: CheckpointView) -> Line:
         case CheckpointState.EXPIRED:
             return (Moment(at, before="Expired "), _undecided(view))
         case CheckpointState.CANCELLED:
-            return (*_withdrawn(view.called_off, at), _undecided(view))
+            return (*_withdrawn(view, at), _undecided(view))
         case _:
             assert_never(checkpoint.state)
 
@@ -195,13 +198,26 @@ def _decided(view: CheckpointView, choice: Choice, at: datetime) -> Line:
     took = duration(at - view.checkpoint.created_at)
     needed = view.checkpoint.policy.needed(choice)
     counted = (tally(view, choice),) if needed > 1 else ()
-    return (names_of(deciders(view)) or "(unknown)", Moment(at), f"after {took}", *counted)
+    who = names_of(deciders(view)) or "(unknown)"
+    return (who, *_chosen(view, choice), Moment(at), f"after {took}", *counted)
 
 
-def _withdrawn(called_off: CalledOff | None, at: datetime) -> Line:
-    if called_off is None:
+def _chosen(view: CheckpointView, choice: Choice) -> tuple[str, ...]:
+    """Which of several options: `chose canary`."""
+    there = view.checkpoint.elsewhere
+    if there is None or there.choosing is None or choice is Choice.REJECT:
+        return ()
+    chosen = next((voice.inputs.get(there.choosing) for voice in deciders(view)), None)
+    options = [chosen] if isinstance(chosen, str) else list(chosen or ())
+    return (f"chose {cut(one_line(', '.join(map(str, options))), _MOST_REASON)}",)
+
+
+def _withdrawn(view: CheckpointView, at: datetime) -> Line:
+    if (why := elsewhere.ending(view)) is not None:
+        return (why, Moment(at, before="noticed "))
+    if view.called_off is None:
         return (Moment(at, before="Its run ended "),)
-    return (Moment(at, before="Its run was called off "), f"by {name_of(called_off.by)}")
+    return (Moment(at, before="Its run was called off "), f"by {name_of(view.called_off.by)}")
 
 
 def _undecided(view: CheckpointView) -> str:
@@ -228,6 +244,8 @@ def side_by_side(line: Line) -> str:
 def consequence(view: CheckpointView) -> str:
     """What its end means for the run; nothing while it waits."""
     checkpoint = view.checkpoint
+    if (said := elsewhere.consequence(view)) is not None:
+        return said
     match checkpoint.state:
         case CheckpointState.PENDING:
             return ""

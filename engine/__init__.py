@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from engine.answering import Answers
     from engine.asking import AskedAgain, ask_again
     from engine.attempts import Missing, note_unknown, note_unseen, note_unverified
     from engine.clock import Clock
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from engine.driving.worker import drive_here, free_dead, work
     from engine.ending import sweep_expiry
     from engine.errors import (
+        BackendDenied,
+        BackendError,
+        BackendUnreachable,
         CheckpointNotFound,
         DagNotFound,
         InvalidDag,
@@ -49,6 +53,8 @@ if TYPE_CHECKING:
     from engine.export.result import Exported, NotExported
     from engine.export.source import read_source
     from engine.feed import surface_lines
+    from engine.gate_rules import BackendPlan, GateRule
+    from engine.gates import BackendKind, Health, WaitingGate
     from engine.heartbeat import Heartbeat
     from engine.identity import (
         Caller,
@@ -70,6 +76,8 @@ if TYPE_CHECKING:
         CheckpointId,
         CheckpointState,
         Choice,
+        Effect,
+        Elsewhere,
         Fact,
         InputField,
         InputType,
@@ -94,7 +102,14 @@ if TYPE_CHECKING:
         Ruling,
         Settled,
     )
-    from engine.ports import Delivered, Impossible, Outcome, RetryLater
+    from engine.ports import (
+        Backend,
+        Delivered,
+        Impossible,
+        Later,
+        Outcome,
+        RetryLater,
+    )
     from engine.queries import (
         CalledOff,
         CheckpointView,
@@ -104,6 +119,7 @@ if TYPE_CHECKING:
         RunView,
         Voice,
         approver_groups,
+        backend_statuses,
         checkpoint_view,
         deliveries_of,
         earlier_voters,
@@ -129,9 +145,17 @@ if TYPE_CHECKING:
     from engine.steering import cancel as cancel_run
     from engine.steering import retry as retry_run
     from engine.store.checkpoints import Cursor
+    from engine.store.gates import BackendStatus
     from engine.store.journal import of_run as task_history
     from engine.store.locks import FileLock
-    from engine.store.outbox import Delivery, DeliveryKind, DeliveryState, drop_claims
+    from engine.store.outbox import (
+        TO_BACKENDS,
+        TO_PEOPLE,
+        Delivery,
+        DeliveryKind,
+        DeliveryState,
+        drop_claims,
+    )
     from engine.store.outbox import hurry as hurry_deliveries
     from engine.store.people import GrantRecord, active_grants, get_meta, probe_writable, set_meta
     from engine.store.postings import Posting
@@ -155,6 +179,7 @@ if TYPE_CHECKING:
         shown_url,
         upgrade_database,
     )
+    from engine.watching import Watch
 
 _HOME = {
     "current_standstill": ("engine.standstill", "current"),
@@ -330,15 +355,43 @@ _HOME = {
     "local_time": ("engine.ticks", "local"),
     "ticks_of": ("engine.ticks", "ticks"),
     "to_airflow": ("engine.export.airflow", "to_airflow"),
+    "Effect": ("engine.model", "Effect"),
+    "Elsewhere": ("engine.model", "Elsewhere"),
+    "Backend": ("engine.ports", "Backend"),
+    "Later": ("engine.ports", "Later"),
+    "BackendPlan": ("engine.gate_rules", "BackendPlan"),
+    "GateRule": ("engine.gate_rules", "GateRule"),
+    "BackendKind": ("engine.gates", "BackendKind"),
+    "Health": ("engine.gates", "Health"),
+    "WaitingGate": ("engine.gates", "WaitingGate"),
+    "Watch": ("engine.watching", "Watch"),
+    "Answers": ("engine.answering", "Answers"),
+    "TO_BACKENDS": ("engine.store.outbox", "TO_BACKENDS"),
+    "TO_PEOPLE": ("engine.store.outbox", "TO_PEOPLE"),
+    "BackendStatus": ("engine.store.gates", "BackendStatus"),
+    "backend_statuses": ("engine.queries", "backend_statuses"),
+    "BackendDenied": ("engine.errors", "BackendDenied"),
+    "BackendError": ("engine.errors", "BackendError"),
+    "BackendUnreachable": ("engine.errors", "BackendUnreachable"),
 }
 
 __all__ = [
     "CUT_MARK",
     "REASON_LIMIT",
+    "TO_BACKENDS",
+    "TO_PEOPLE",
     "Accepted",
     "Answer",
+    "Answers",
     "AskedAgain",
     "AuditSurface",
+    "Backend",
+    "BackendDenied",
+    "BackendError",
+    "BackendKind",
+    "BackendPlan",
+    "BackendStatus",
+    "BackendUnreachable",
     "Broken",
     "CalledOff",
     "Caller",
@@ -362,6 +415,8 @@ __all__ = [
     "Delivery",
     "DeliveryKind",
     "DeliveryState",
+    "Effect",
+    "Elsewhere",
     "Entitlement",
     "Exported",
     "Fact",
@@ -369,8 +424,10 @@ __all__ = [
     "Filed",
     "Finding",
     "Gate",
+    "GateRule",
     "GrantRecord",
     "Happened",
+    "Health",
     "Heartbeat",
     "Identity",
     "IdentityKind",
@@ -381,6 +438,7 @@ __all__ = [
     "InvalidParams",
     "InvalidPrincipal",
     "InvalidSettings",
+    "Later",
     "LocalMode",
     "Mirror",
     "Missing",
@@ -432,12 +490,15 @@ __all__ = [
     "Tx",
     "Verified",
     "Voice",
+    "WaitingGate",
     "Wanted",
+    "Watch",
     "active_grants",
     "admit",
     "adopt",
     "approver_groups",
     "ask_again",
+    "backend_statuses",
     "begin_standstill",
     "cancel_run",
     "check_dag",

@@ -22,6 +22,7 @@ from bot.tokens import (
     ASK_AGAIN,
     DETAILS,
     NEXT,
+    OPEN_THERE,
     REFRESH,
     REJECT,
     REJECT_IN_MODAL,
@@ -61,7 +62,7 @@ _CHOICES = {
     REJECT: Choice.REJECT,
     REJECT_IN_MODAL: Choice.REJECT,
 }
-_KNOWN = (*_CHOICES, ASK_AGAIN, DETAILS, REVIEW, REFRESH, NEXT)
+_KNOWN = (*_CHOICES, ASK_AGAIN, DETAILS, REVIEW, REFRESH, NEXT, OPEN_THERE)
 _UNKNOWN = re.compile(f"(?!(?:{'|'.join(_KNOWN)})$).*")
 
 
@@ -84,6 +85,9 @@ def register(app: AsyncApp, desk: Desk) -> None:
         await ack()
         desk.follow_ups.start(turn_page(desk, body))
 
+    async def follow_link(ack: AsyncAck) -> None:
+        await ack()
+
     async def unknown(ack: AsyncAck, body: Body) -> None:
         await ack()
         desk.follow_ups.start(_tampered(desk, body, Malformed("the button is none of ours")))
@@ -95,6 +99,7 @@ def register(app: AsyncApp, desk: Desk) -> None:
     app.action(ASK_AGAIN)(again)
     for action_id in (REFRESH, NEXT):
         app.action(action_id)(turn)
+    app.action(OPEN_THERE)(follow_link)
     app.action(_UNKNOWN)(unknown)
 
 
