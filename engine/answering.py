@@ -63,7 +63,7 @@ class Answers:
             return Delivered()
         backend = self._backends.get(errand.backend)
         if backend is None:
-            return await self._stuck(errand, f"there is no backend {errand.backend!r} any more")
+            return await self._stuck(errand, _no_longer(errand.backend))
         if errand.stands_still:
             return Later(_STANDSTILL)
         hold = errand.seen_at + HOLD - self._store.clock.now()
@@ -132,6 +132,10 @@ def errand_of(tx: Tx, checkpoint_id: str) -> Errand | None:
         stands_still=standstill.current(tx) is not None,
         note=record.note,
     )
+
+
+def _no_longer(backend: str) -> str:
+    return f"there is no backend {backend!r} in signoff.toml any more"
 
 
 def _patience(attempts: int) -> timedelta:

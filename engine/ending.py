@@ -61,7 +61,7 @@ def go_on(tx: Tx, ended: Checkpoint) -> None:
     One that lives elsewhere stays paused while people are asked at another gate of it: what
     else it does meanwhile is not ours to know.
     """
-    if ended.elsewhere is not None and checkpoints.any_pending_in(tx, ended.run_id):
+    if ended.elsewhere is not None and checkpoints.pending_in(tx, ended.run_id):
         return
     if runs.wake(tx, ended.run_id):
         trail.append(tx, RunResumed(run_id=ended.run_id, checkpoint_id=ended.id))

@@ -120,6 +120,7 @@ def _ask(tx: Tx, plan: BackendPlan, gate: WaitingGate, surface: str) -> Checkpoi
     work = Gate(prompt=_prompt(gate), policy=policy)
     task = Task(id=TaskId(gate.ref.task_name), work=work)
     run = _run(tx, plan, rule, gate, task)
+    _supersede(tx, run, task, plan.kind)
     request = Checkpoint(
         id=new_checkpoint_id(),
         run_id=run.id,
@@ -140,6 +141,13 @@ def _ask(tx: Tx, plan: BackendPlan, gate: WaitingGate, surface: str) -> Checkpoi
     asked = opening.ask(tx, request, rule.channel, surface)
     gates.insert(tx, asked.id, plan.name, gate.ref)
     return asked
+
+
+def _supersede(tx: Tx, run: Run, task: Task, engine: BackendKind) -> None:
+    """A task asks one question at a time: an older one of it that still waits is over."""
+    for asked in checkpoints.pending_in(tx, run.id):
+        if asked.task_id == task.id:
+            let_go(tx, asked.id, Gone("its task was asked again"), engine)
 
 
 def _prompt(gate: WaitingGate) -> str:

@@ -106,8 +106,8 @@ class Watch:
         """Read once. Raises `BackendError`, `StoreError`."""
         began, read_at = self._store.clock.monotonic(), self._store.clock.now()
         waiting = await self._backend.waiting()
-        await self._take_in(waiting, read_at)
         await self._let_go({gate.ref.key for gate in waiting})
+        await self._take_in(waiting, read_at)
         await self._follow_runs()
         took_s = self._store.clock.monotonic() - began
         plan = self._plan

@@ -228,14 +228,10 @@ def listed(
     return _values(tx, newest_first.limit(limit))
 
 
-def any_pending_in(tx: Tx, run_id: str) -> bool:
-    """Whether people are asked anything in this run."""
-    query = (
-        sa.select(_checkpoint.c.id)
-        .where(_checkpoint.c.run_id == run_id, _checkpoint.c.state == CheckpointState.PENDING)
-        .limit(1)
-    )
-    return tx.run(query).one_or_none() is not None
+def pending_in(tx: Tx, run_id: str) -> list[Checkpoint]:
+    """What people are asked in this run, as recorded."""
+    here = sa.and_(_checkpoint.c.run_id == run_id, _checkpoint.c.state == CheckpointState.PENDING)
+    return _values(tx, sa.select(_checkpoint).where(here))
 
 
 def count_pending(tx: Tx) -> int:
