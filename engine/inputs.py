@@ -26,7 +26,8 @@ _TRUTHS = {
 }
 _OPTIONS_NAMED = 10
 
-Value = str | int | float | bool
+Value = str | int | float | bool | list[Any] | dict[str, Any] | None
+"""A JSON value. None is JSON's null, and only a JSON field has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,12 @@ def parse_inputs(
     values: dict[str, Any] = {}
     errors = {name: unknown for name in raw if name not in known}
     for field in fields:
-        match _answer(field, raw.get(field.name)):
+        given = raw.get(field.name)
+        if _is_empty(given) and field.default is None and not field.required:
+            continue
+        match _answer(field, given):
             case Unfit(sentence):
                 errors[field.name] = sentence
-            case None:
-                pass
             case value:
                 values[field.name] = value
     return ParsedInputs(values, errors)
@@ -83,12 +85,11 @@ def parse_value(field: InputField, raw: object) -> Value | Unfit:
     return _PARSERS[field.type](field, raw)
 
 
-def _answer(field: InputField, raw: object) -> Value | Unfit | None:
+def _answer(field: InputField, raw: object) -> Value | Unfit:
     if not _is_empty(raw):
         return parse_value(field, raw)
-    if field.default is not None:
-        return field.default
-    return Unfit("is required") if field.required else None
+    given: Value = field.default
+    return Unfit("is required") if given is None else given
 
 
 def _is_empty(raw: object) -> bool:
