@@ -22,7 +22,7 @@ from engine.store.writer import Store
 
 log = logging.getLogger(__name__)
 
-_BATCH = 50  # gates that one transaction takes in
+_BATCH = 20  # gates that one transaction takes in
 _LOOKS = 100  # gates, and runs, that are looked at by themselves at one reading
 _AT_ONCE = 4
 _LONGEST_REST = timedelta(seconds=30)
@@ -55,7 +55,7 @@ class Watch:
         try:
             while not stop.is_set():
                 self._woken.clear()
-                await self._read_or_note()
+                await self.attempt()
                 woken = asyncio.ensure_future(self._woken.wait())
                 await asyncio.wait(
                     (woken, stopping),
@@ -74,7 +74,8 @@ class Watch:
         doubled: timedelta = self._every * 2 ** min(self._failures, 10)
         return min(doubled, max(self._every, _LONGEST_REST))
 
-    async def _read_or_note(self) -> None:
+    async def attempt(self) -> None:
+        """Read once; a failure is noted for whoever asks how the backend is."""
         try:
             await self.read()
         except BackendError as error:

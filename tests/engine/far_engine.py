@@ -177,13 +177,13 @@ class Gated:
     def __init__(self, store: Store, clock: FakeClock, plan: BackendPlan = PLAN) -> None:
         self.store, self.clock, self.plan = store, clock, plan
         self.engine = FarEngine()
+        self.every = timedelta(seconds=3)
         self.restart()
 
     def restart(self) -> None:
         """A new process: nothing is remembered but what is in the database."""
         backends = {self.engine.name: self.engine}
-        every = timedelta(seconds=3)
-        self.watch = Watch(self.store, self.engine, self.plan, every=every, surface="slack")
+        self.watch = Watch(self.store, self.engine, self.plan, every=self.every, surface="slack")
         self.outbox = Outbox(self.store, Answers(self.store, backends), "bot", kinds=TO_BACKENDS)
 
     async def asks(self, **gate: Any) -> Checkpoint:

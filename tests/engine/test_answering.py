@@ -236,7 +236,7 @@ async def test_whatever_happens_a_gate_has_one_effective_answer_and_the_record_a
             await _happen(gated, happening)
             clock.advance(timedelta(seconds=2))
         gated.engine.faults = iter(())
-        await gated.watch._read_or_note()
+        await gated.watch.attempt()
         await gated.settle()
         far = gated.engine.gates["ti-1"]
         assert len(far.effects) <= 1
@@ -259,7 +259,7 @@ async def _happen(gated: Gated, happening: str) -> None:
     far = gated.engine.gates["ti-1"]
     match happening:
         case "read":
-            await gated.watch._read_or_note()
+            await gated.watch.attempt()
         case "answer":
             await gated.outbox.sweep()
         case "restart":
