@@ -4,6 +4,7 @@ Text from DAGs and people goes into `plain_text` and rich text only. What is mrk
 is ours, word for word, so that nothing of theirs can mention, link or format.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,7 @@ _MOST_REASONS = 5
 _MOST_REASON = 500
 _MOST_TEXT = 3_000
 _MOST_BUTTON_LABEL = 75
+_LINK = re.compile(r"https?://[!-~]{1,2900}")  # what Slack takes as the address of a button
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,8 +256,9 @@ def button(action_id: str, checkpoint: Checkpoint) -> Block:
 def buttons(checkpoint: Checkpoint, *action_ids: str) -> Block:
     """A row of buttons about a checkpoint."""
     elements = [button(action_id, checkpoint) for action_id in action_ids]
-    if checkpoint.elsewhere is not None and checkpoint.elsewhere.url:
-        elements.append(_link(checkpoint.elsewhere))
+    there = checkpoint.elsewhere
+    if there is not None and _LINK.fullmatch(there.url):
+        elements.append(_link(there))
     return {"type": "actions", "elements": elements}
 
 

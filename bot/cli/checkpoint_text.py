@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from bot import wording
+from bot import elsewhere, wording
 from bot.cli.output import Moments, details, say, table
 from engine import (
     Checkpoint,
@@ -55,6 +55,9 @@ def _request(view: CheckpointView, moments: Moments) -> Iterator[tuple[str, str]
     for fact in checkpoint.facts:
         yield "fact", f"{fact.label}: {wording.MASK if fact.secret else fact.value}"
     yield "run", f"{checkpoint.run_id} ({view.run.state.value}) in tenant {checkpoint.tenant}"
+    if checkpoint.elsewhere is not None:
+        page = f", {checkpoint.elsewhere.url}" if checkpoint.elsewhere.url else ""
+        yield "gate", f"on {elsewhere.backend_of(checkpoint.elsewhere)}{page}"
     for line in wording.params(checkpoint.params):
         yield "parameter", line
     who = wording.name_of(view.requester)
@@ -68,6 +71,8 @@ def _request(view: CheckpointView, moments: Moments) -> Iterator[tuple[str, str]
         yield "deadline", moments.both(checkpoint.expires_at)
     else:
         yield "ended", wording.side_by_side(wording.ending(view))
+    if (effect := elsewhere.consequence(view)) is not None:
+        yield "effect", effect
     if view.called_off is not None:
         yield "run", wording.calling_off(view.called_off)
     yield "request", checkpoint.request_digest

@@ -51,8 +51,24 @@ def checkpoint_json(checkpoint: Checkpoint) -> Json:
         "created_at": checkpoint.created_at,
         "expires_at": checkpoint.expires_at,
         "ended_at": checkpoint.ended_at,
+        "effect": checkpoint.effect,
+        "elsewhere": _elsewhere_json(checkpoint),
         "request_digest": checkpoint.request_digest,
         "dag_digest": checkpoint.dag_digest,
+    }
+
+
+def _elsewhere_json(checkpoint: Checkpoint) -> Json | None:
+    """The gate it answers on another engine; None for a run of our own."""
+    there = checkpoint.elsewhere
+    if there is None:
+        return None
+    return {
+        "backend": there.backend,
+        "engine": there.engine,
+        "key": there.key,
+        "options": list(there.options),
+        "url": there.url,
     }
 
 
@@ -63,6 +79,7 @@ def view_json(view: CheckpointView) -> Json:
         "decisions": [voice_json(voice) for voice in view.voices],
         "run_state": view.run.state,
         "channel": view.channel,
+        "gate_note": view.gate_note,
         "postings": [_posting_json(posting) for posting in view.postings],
     }
 

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from engine import (
     CheckpointView,
     Choice,
+    Effect,
+    Elsewhere,
     Fact,
     InputField,
     InputType,
@@ -107,6 +109,19 @@ def _policy(draw: st.DrawFn) -> Policy:
 
 
 @st.composite
+def _elsewhere(draw: st.DrawFn) -> Elsewhere:
+    options = tuple(draw(st.lists(text, min_size=1, max_size=6)))
+    return replace(
+        views.PROD,
+        backend=draw(text),
+        options=options,
+        approving=options,
+        choosing=draw(st.none() | st.just("option")),
+        url=draw(st.just(views.PROD.url) | text),
+    )
+
+
+@st.composite
 def view(draw: st.DrawFn) -> CheckpointView:
     """A checkpoint in any state in which everything others can write is hostile."""
     made = draw(
@@ -119,6 +134,10 @@ def view(draw: st.DrawFn) -> CheckpointView:
                 views.forced(),
                 views.cancelled(),
                 views.called_off(),
+                views.answered_elsewhere(),
+                views.there(views.waiting()),
+                views.there(views.approved(), Effect.PENDING),
+                views.there(views.rejected(), Effect.LOST_ELSEWHERE),
             ]
         )
     )
@@ -130,6 +149,7 @@ def view(draw: st.DrawFn) -> CheckpointView:
         dag_name=draw(text),
         task_id=TaskId(draw(text)),
         policy=draw(_policy()),
+        elsewhere=made.checkpoint.elsewhere and draw(_elsewhere()),
     )
     person = replace(views.ANA, name=draw(text))
     count = draw(st.sampled_from([0, 1, 2, 30]))
@@ -153,6 +173,7 @@ def view(draw: st.DrawFn) -> CheckpointView:
         requested_as=draw(text),
         channel=draw(st.none() | text),
         run=run,
+        gate_note=draw(st.none() | text),
     )
 
 

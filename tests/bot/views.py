@@ -17,6 +17,8 @@ from engine import (
     CheckpointState,
     CheckpointView,
     Choice,
+    Effect,
+    Elsewhere,
     Fact,
     Identity,
     IdentityKind,
@@ -158,6 +160,28 @@ def called_off(by: PersonView = ANA, reason: str = "wrong branch") -> Checkpoint
     """Its run was called off at 14:02."""
     over = run(RunState.CANCELLED, ended_at=DECIDED_AT, called_off_at=DECIDED_AT)
     return replace(cancelled(of_run=over), called_off=CalledOff(by, reason, DECIDED_AT))
+
+
+PROD = Elsewhere(
+    backend="prod",
+    engine="airflow",
+    key="ti-1",
+    options=("Approve", "Reject"),
+    approving=("Approve",),
+    rejecting="Reject",
+    url="https://airflow.test/gate",
+)
+
+
+def there(view: CheckpointView, effect: Effect = Effect.APPLIED, note: str = "") -> CheckpointView:
+    """The same view, of a run that lives on Airflow."""
+    moved = replace(view.checkpoint, elsewhere=PROD, effect=effect)
+    return replace(view, checkpoint=moved, gate_note=note or None)
+
+
+def answered_elsewhere(note: str = "answered in Airflow by bob: Reject") -> CheckpointView:
+    """Somebody answered on Airflow's own page."""
+    return there(_ended(CheckpointState.CANCELLED, Cause.ANSWERED_ELSEWHERE, (), {}), note=note)
 
 
 def stopped(name: str = "Ana", reason: str = "site down") -> Standstill:
