@@ -301,6 +301,8 @@ def _input_to_json(item: InputField) -> dict[str, Any]:
         "minimum": item.minimum,
         "maximum": item.maximum,
         "options": list(item.options),
+        # Only where there is one, so that DAGs without keep the digests they had.
+        **({} if item.schema is None else {"schema": dict(item.schema)}),
     }
 
 

@@ -119,6 +119,7 @@ def _standing_votes(
             decision.person_id,
             decision.choice,
             by_person.get(decision.person_id) or _os_user(tx, checkpoint, decision, local),
+            decision.inputs,
         )
         for decision in checkpoints.latest(checkpoints.decisions(tx, checkpoint.id))
     ]

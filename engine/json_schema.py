@@ -154,7 +154,11 @@ class _Meter:
     ) -> Iterator[Any]:
         patterns, known = schema.get("patternProperties", {}), schema.get("properties", {})
         for key, inner in value.items() if isinstance(value, dict) else ():
-            if key not in known and not any(self._matches(one, key) for one in patterns):
+            if key in known or any(self._matches(one, key) for one in patterns):
+                continue
+            if wanted is False:
+                yield ValidationError("", instance=key)
+            else:
                 yield from validator.descend(inner, wanted, path=key)
 
     def _unique_items(

@@ -74,16 +74,22 @@ def unfit_json(value: object) -> str | None:
 def uncarriable(value: object) -> str | None:
     """Why a value is no JSON, too large, or not the same everywhere; None where it is fine."""
     left, level = MAX_JSON, [value]
-    for _ in range(MAX_DEPTH + 1):
+    for depth in range(MAX_DEPTH + 1):
         left -= len(level)
         if left < 0:
             return _TOO_LARGE
         if (sentence := next(filter(None, map(_flaw, level)), None)) is not None:
             return sentence
+        if depth == MAX_DEPTH and not all(map(_is_flat, level)):
+            break
         level = [inner for outer in level for inner in _inside(outer)]
         if not level:
             return None if len(json.dumps(value, ensure_ascii=False)) <= MAX_JSON else _TOO_LARGE
     return _TOO_LARGE
+
+
+def _is_flat(value: object) -> bool:
+    return not isinstance(value, (Mapping, list, tuple))
 
 
 def _flaw(value: object) -> str | None:

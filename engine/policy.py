@@ -1,14 +1,10 @@
-"""Who may decide: facts in, a ruling out. Nothing is fetched here.
-
-A ruling carries its trace: every rule that was applied, with what it needed and
-what it found. A refusal is a ruling whose trace has failed findings.
-"""
+"""Who may decide: facts in, a ruling out. Nothing is fetched here."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import Any, assert_never
 
+from engine.digest import digest
 from engine.entitlement import names
 from engine.identity import (
     Caller,
@@ -24,6 +20,31 @@ from engine.identity import (
 from engine.inputs import parse_inputs
 from engine.json_values import is_storable
 from engine.model import Checkpoint, CheckpointState, Choice, Policy, ReasonRule
+from engine.rulings import Accepted, Answer, Finding, Refused, Rule, Ruling, Settled, Vote
+
+__all__ = [
+    "LOWEST_DECIDING_ROLE",
+    "REASON_LIMIT",
+    "Accepted",
+    "Answer",
+    "Finding",
+    "Kinds",
+    "Refused",
+    "Rule",
+    "Ruling",
+    "Settled",
+    "Vote",
+    "admission",
+    "asking",
+    "authority",
+    "early_end",
+    "entitled",
+    "holds",
+    "keepable",
+    "minding",
+    "operating",
+    "rule",
+]
 
 REASON_LIMIT = 3000  # characters; also what a Slack text input accepts at most
 
@@ -31,108 +52,6 @@ REASON_LIMIT = 3000  # characters; also what a Slack text input accepts at most
 LOWEST_DECIDING_ROLE = Role.OPERATOR
 
 Kinds = frozenset[tuple[IdentityKind, str]]
-
-
-class Rule(StrEnum):
-    """The rules, by the names that traces and audit rows use."""
-
-    LOOK_UP = "look_up"  # the surface could not say who this is
-    OPEN = "open"
-    ASKABLE = "askable"  # whether the same question can be asked again
-    CANCELLABLE = "cancellable"  # whether a run can be called off
-    RETRYABLE = "retryable"  # whether the failed tasks of a run can be tried again
-    STANDSTILL = "standstill"  # whether there is a standstill to begin, or to end
-    DIGEST = "digest"
-    STANDING = "standing"
-    ROLE = "role"
-    APPROVERS = "approvers"
-    ASSIGNED = "assigned"  # whom the engine that holds the run lets answer
-    SELF_APPROVAL = "self_approval"
-    KNOWN_PERSON = "known_person"
-    REASON = "reason"
-    INPUTS = "inputs"
-    QUORUM = "quorum"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One rule applied: what it needed, what it found."""
-
-    rule: Rule
-    passed: bool
-    needed: str
-    found: str
-
-    def as_json(self) -> dict[str, Any]:
-        """The finding as it is recorded."""
-        return {
-            "rule": self.rule,
-            "passed": self.passed,
-            "needed": self.needed,
-            "found": self.found,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """No, and why. Nothing was recorded but the attempt."""
-
-    trace: tuple[Finding, ...]
-    field_errors: Mapping[str, str] = field(default_factory=dict)  # input name -> sentence
-
-    @property
-    def reasons(self) -> tuple[Finding, ...]:
-        """The findings that failed."""
-        return tuple(finding for finding in self.trace if not finding.passed)
-
-    def names(self, rule: Rule) -> bool:
-        """Whether this rule is among the reasons."""
-        return any(finding.rule is rule for finding in self.reasons)
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """Counted, and still waiting for more persons."""
-
-    trace: tuple[Finding, ...]
-    inputs: Mapping[str, Any]
-    have: int
-    needed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """Counted, and enough: the checkpoint ends in this state."""
-
-    trace: tuple[Finding, ...]
-    inputs: Mapping[str, Any]
-    state: CheckpointState
-    counted: tuple[PersonId, ...]
-
-
-Ruling = Refused | Accepted | Settled
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What a candidate says, and the digest of the request they were looking at."""
-
-    choice: Choice
-    reason: str = ""
-    inputs: Mapping[str, object] = field(default_factory=dict)
-    request_digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class Vote:
-    """An earlier answer that still stands, by a person looked up again just now.
-
-    `voter` is None when the look-up could not be repeated: such a vote does not count.
-    """
-
-    person_id: PersonId
-    choice: Choice
-    voter: Candidate | None
 
 
 def rule(
@@ -145,8 +64,8 @@ def rule(
     """Judge one answer.
 
     `checkpoint` must already be expired if its deadline has passed, `votes` holds
-    the latest vote of every other person. `requester_kinds` are the kinds of
-    account the requester is known by.
+    the latest vote of every other person. Votes count together when they say the same,
+    also in the form. `requester_kinds` are the kinds of account the requester is known by.
     """
     trace = admission(checkpoint, candidate, answer.request_digest, requester_kinds)
     trace.append(_reason(checkpoint.policy, answer))
@@ -243,19 +162,23 @@ def _count(
     inputs: Mapping[str, Any],
     trace: Sequence[Finding],
 ) -> Ruling:
-    standing = {
-        vote.person_id
+    standing = [
+        vote
         for vote in votes
         if vote.choice is choice
         and vote.person_id != candidate.person_id
         and vote.voter is not None
         and entitled(checkpoint, vote.voter, requester_kinds)
-    }
-    counted = (*sorted(standing), candidate.person_id)
+    ]
+    said = digest(inputs)  # as JSON has it: 1 is 1.0, and true is neither
+    agreeing = {vote.person_id for vote in standing if digest(vote.inputs) == said}
+    others = {vote.person_id for vote in standing} - agreeing
+    counted = (*sorted(agreeing), candidate.person_id)
     needed = checkpoint.policy.needed(choice)
-    reached = len(counted) >= needed
-    full = (*trace, Finding(Rule.QUORUM, True, f"{needed} to {choice}", f"{len(counted)}"))
-    if not reached:
+    apart = f" ({len(others)} filled in something else)" if others else ""
+    found = f"{len(counted)}{apart}"
+    full = (*trace, Finding(Rule.QUORUM, True, f"{needed} to {choice}", found))
+    if len(counted) < needed:
         return Accepted(full, inputs, have=len(counted), needed=needed)
     match choice:
         case Choice.APPROVE:

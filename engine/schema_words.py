@@ -1,7 +1,7 @@
 """What a JSON Schema asks for, in words. Pure, and without the library that checks it."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 from urllib.parse import unquote
 
@@ -105,30 +105,23 @@ def expected(field: InputField) -> str:
 
 def broken_rule(broken: Broken) -> str:
     """The rule in words, as the end of a sentence that starts with the field's name."""
-    if "propertyNames" in broken.absolute_schema_path:
-        return f"must not have the key {_quoted(broken.instance)}"
     path = list(broken.absolute_path)
-    if broken.validator is None:  # the schema `false`: nothing may stand here
-        return f"must not have {_place(path)}" if path else "must be left empty"
-    said = _rule(broken.validator, broken.validator_value, broken.instance)
+    said = _rule(broken)
     return f"(at {_place(path)}) {said}" if path else said
 
 
-def _rule(keyword: str, wanted: Any, value: Any) -> str:
-    if (said := _LIMITS.get(keyword)) is not None:
-        return said.format(_quoted(wanted))
-    match keyword:
-        case "type":
-            return f"must be {_of_types(wanted)}"
-        case "enum":
-            return f"must be one of: {_named(wanted)}"
-        case "format":
-            return f"must be {_FORMATS[wanted]}"
-        case "required":
-            missing = (key for key in wanted if key not in value)
-            return f"must have the key {_quoted(next(missing, ''))}"
-        case _:
-            return "does not meet the rules of its form"
+def _rule(broken: Broken) -> str:
+    keyword, wanted, value = broken.validator, broken.validator_value, broken.instance
+    if "propertyNames" in broken.absolute_schema_path:
+        keyword = "additionalProperties"  # it is the key that breaks a rule
+    if keyword in _LIMITS:
+        return _LIMITS[keyword].format(_quoted(wanted))
+    say = _RULES.get(keyword)
+    return "does not meet the rules of its form" if say is None else say(wanted, value)
+
+
+def _missing(wanted: Iterable[str], value: Mapping[str, Any]) -> str:
+    return f"must have the key {_quoted(next(key for key in wanted if key not in value))}"
 
 
 _LIMITS = {
@@ -146,6 +139,14 @@ _LIMITS = {
     "uniqueItems": "must not hold an item twice",
     "minProperties": "must have at least {} keys",
     "maxProperties": "must have at most {} keys",
+}
+_RULES: Mapping[str | None, Callable[[Any, Any], str]] = {
+    "type": lambda wanted, _: f"must be {_of_types(wanted)}",
+    "enum": lambda wanted, _: f"must be one of: {_named(wanted)}",
+    "format": lambda wanted, _: f"must be {_FORMATS[wanted]}",
+    "required": _missing,
+    "additionalProperties": lambda _, key: f"must not have the key {_quoted(key)}",
+    None: lambda _, value: f"must not hold {_quoted(value)}",  # the schema `false`
 }
 
 

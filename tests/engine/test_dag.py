@@ -98,6 +98,33 @@ def test_a_stored_dag_reads_back_to_an_equal_value(dag: Dag) -> None:
     assert dag_digest(dag_from_json(stored)) == dag_digest(dag)
 
 
+def test_dags_keep_the_digests_they_have_had() -> None:
+    """Runs are pinned to them: a field without a JSON Schema is stored as it always was."""
+    assert dag_digest(FULL) == "a9e4d9f14b75b49701bebcfed3343f76bb5c6f8be4a6f018c12bc322c9dbd57a"
+
+
+def test_a_policy_with_a_form_of_another_engine_reads_back_to_an_equal_value() -> None:
+    """JSON Schemas, lists of options and defaults of any kind are kept, and count as declared."""
+    policy = Policy(
+        inputs=(
+            InputField(
+                name="on", type=InputType.CHOICES, options=("a", "b"), default=["a"], required=True
+            ),
+            InputField(
+                name="plan",
+                type=InputType.JSON,
+                default={"steps": [1, None]},
+                schema={"type": "object", "properties": {"steps": {"type": "array"}}},
+            ),
+        )
+    )
+    stored = json.loads(json.dumps(policy_to_json(policy)))
+    assert policy_from_json(stored) == policy
+    first, second = stored["inputs"]
+    assert "schema" not in first
+    assert second["schema"] == policy.inputs[1].schema
+
+
 def test_a_dag_stored_by_an_older_signoff_reads_back() -> None:
     """Before schedules and limits were known, nothing was stored of them: the DAG has none."""
     stored = dag_to_json(deploy_dag())

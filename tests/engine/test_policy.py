@@ -465,6 +465,70 @@ def test_a_voter_no_longer_on_the_list_does_not_count() -> None:
     assert isinstance(judge(policy, votes=[vote("U0BOB")]), Accepted)
 
 
+OPTION = InputField(name="option", type=InputType.CHOICE, options=("canary", "full"))
+PLAN = InputField(name="plan", type=InputType.JSON)
+
+
+def picking(user: str, option: str) -> Vote:
+    """An earlier vote for an option."""
+    return replace(vote(user), inputs={"option": option})
+
+
+@pytest.mark.parametrize(
+    ("earlier", "have"),
+    [
+        ([picking("U0BOB", "canary")], 2),
+        ([picking("U0BOB", "full")], 1),
+        ([vote("U0BOB")], 1),
+        ([picking("U0BOB", "full"), picking("U0CID", "canary")], 2),
+        ([picking("U0BOB", "full"), picking("U0CID", "full")], 1),
+    ],
+    ids=["the-same", "another", "none", "one-of-each", "two-against-one"],
+)
+def test_votes_count_together_when_the_same_was_filled_in(earlier: list[Vote], have: int) -> None:
+    """Two who agree that it goes on, but not how, have not agreed."""
+    policy = Policy(quorum=2, inputs=(OPTION,))
+    ruling = judge(policy, says=answer(inputs={"option": "canary"}), votes=earlier)
+    if have == policy.quorum:
+        assert isinstance(ruling, Settled)
+        assert ruling.inputs == {"option": "canary"}
+    else:
+        assert isinstance(ruling, Accepted)
+        assert ruling.have == have
+
+
+def test_a_ruling_tells_how_many_filled_in_something_else() -> None:
+    """Who reads the trace sees why one vote more was not enough."""
+    policy = Policy(quorum=2, inputs=(OPTION,))
+    said = answer(inputs={"option": "canary"})
+    *_, finding = judge(policy, says=said, votes=[picking("U0BOB", "full")]).trace
+    assert finding.found == "1 (1 filled in something else)"
+
+
+@pytest.mark.parametrize(
+    ("typed", "earlier", "agree"),
+    [
+        ('{"a": 1, "b": [2]}', {"b": [2], "a": 1.0}, True),
+        ('{"a": true}', {"a": 1}, False),
+        ("[1, 2]", [2, 1], False),
+        ("null", None, True),
+    ],
+)
+def test_values_are_the_same_where_json_says_so(typed: str, earlier: object, agree: bool) -> None:
+    """The order of keys means nothing, nor how a number is written; true is no number."""
+    policy = Policy(quorum=2, inputs=(PLAN,))
+    before = replace(vote("U0BOB"), inputs={"plan": earlier})
+    ruling = judge(policy, says=answer(inputs={"plan": typed}), votes=[before])
+    assert isinstance(ruling, Settled) is agree
+
+
+def test_a_no_needs_no_agreement_about_the_form() -> None:
+    """Nobody fills in a form to say no, so noes count together."""
+    policy = Policy(reject_quorum=2, inputs=(OPTION,))
+    no = answer(Choice.REJECT)
+    assert isinstance(judge(policy, says=no, votes=[vote("U0BOB", Choice.REJECT)]), Settled)
+
+
 # The trace
 
 
@@ -527,19 +591,23 @@ policies = st.builds(
     self_approval=st.booleans(),
     approve_reason=st.sampled_from(ReasonRule),
     reject_reason=st.sampled_from(ReasonRule),
+    inputs=st.sampled_from([(), (OPTION,)]),
 )
 answers = st.builds(
     answer,
     st.sampled_from(Choice),
     reason=st.sampled_from(["", "because", "x" * 3001]),
     digest=st.sampled_from(["a" * 64, "a" * 64, "b" * 64]),
+    inputs=st.sampled_from([{}, {"option": "canary"}]),
 )
+filled_in = st.sampled_from([{}, {"option": "canary"}, {"option": "full"}])
 votings = st.lists(
     st.builds(
-        lambda who, choice, known: Vote(who.person_id, choice, who if known else None),
+        lambda who, choice, known, said: Vote(who.person_id, choice, who if known else None, said),
         candidates,
         st.sampled_from(Choice),
         st.booleans(),
+        filled_in,
     ),
     max_size=4,
     unique_by=lambda v: v.person_id,
@@ -584,6 +652,7 @@ def test_whatever_the_facts_a_ruling_keeps_its_promises(
     for vote_ in votes:
         if vote_.person_id in ruling.counted and vote_.person_id != who.person_id:
             assert vote_.choice is says.choice
+            assert vote_.inputs == ruling.inputs
             assert vote_.voter is not None
             assert entitled(asked, vote_.voter, requester)
 

@@ -1,0 +1,116 @@
+"""What the policy is given and what it answers: votes and answers in, a ruling with its trace out.
+
+A ruling carries its trace: every rule that was applied, with what it needed and
+what it found. A refusal is a ruling whose trace has failed findings.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from engine.identity import Candidate, PersonId
+from engine.model import CheckpointState, Choice, JsonObject
+
+
+class Rule(StrEnum):
+    """The rules, by the names that traces and audit rows use."""
+
+    LOOK_UP = "look_up"  # the surface could not say who this is
+    OPEN = "open"
+    ASKABLE = "askable"  # whether the same question can be asked again
+    CANCELLABLE = "cancellable"  # whether a run can be called off
+    RETRYABLE = "retryable"  # whether the failed tasks of a run can be tried again
+    STANDSTILL = "standstill"  # whether there is a standstill to begin, or to end
+    DIGEST = "digest"
+    STANDING = "standing"
+    ROLE = "role"
+    APPROVERS = "approvers"
+    ASSIGNED = "assigned"  # whom the engine that holds the run lets answer
+    SELF_APPROVAL = "self_approval"
+    KNOWN_PERSON = "known_person"
+    REASON = "reason"
+    INPUTS = "inputs"
+    QUORUM = "quorum"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One rule applied: what it needed, what it found."""
+
+    rule: Rule
+    passed: bool
+    needed: str
+    found: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The finding as it is recorded."""
+        return {
+            "rule": self.rule,
+            "passed": self.passed,
+            "needed": self.needed,
+            "found": self.found,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No, and why. Nothing was recorded but the attempt."""
+
+    trace: tuple[Finding, ...]
+    field_errors: Mapping[str, str] = field(default_factory=dict)  # input name -> sentence
+
+    @property
+    def reasons(self) -> tuple[Finding, ...]:
+        """The findings that failed."""
+        return tuple(finding for finding in self.trace if not finding.passed)
+
+    def names(self, rule: Rule) -> bool:
+        """Whether this rule is among the reasons."""
+        return any(finding.rule is rule for finding in self.reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Counted, and still waiting for more persons."""
+
+    trace: tuple[Finding, ...]
+    inputs: Mapping[str, Any]
+    have: int
+    needed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Counted, and enough: the checkpoint ends in this state."""
+
+    trace: tuple[Finding, ...]
+    inputs: Mapping[str, Any]
+    state: CheckpointState
+    counted: tuple[PersonId, ...]
+
+
+Ruling = Refused | Accepted | Settled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a candidate says, and the digest of the request they were looking at."""
+
+    choice: Choice
+    reason: str = ""
+    inputs: Mapping[str, object] = field(default_factory=dict)
+    request_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """An earlier answer that still stands, by a person looked up again just now.
+
+    `voter` is None when the look-up could not be repeated: such a vote does not count.
+    """
+
+    person_id: PersonId
+    choice: Choice
+    voter: Candidate | None
+    inputs: JsonObject = field(default_factory=dict)  # what was filled in, as it was understood
