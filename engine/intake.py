@@ -120,13 +120,12 @@ def _ask(tx: Tx, plan: BackendPlan, gate: WaitingGate, surface: str) -> Checkpoi
     work = Gate(prompt=_prompt(gate), policy=policy)
     task = Task(id=TaskId(gate.ref.task_name), work=work)
     run = _run(tx, plan, rule, gate, task)
-    _supersede(tx, run, task, plan.kind)
     request = Checkpoint(
         id=new_checkpoint_id(),
         run_id=run.id,
         task_id=task.id,
         dag_name=run.dag_name,
-        dag_digest=gates.ask_in(tx, run.id, task, gate.ref),
+        dag_digest=run.dag_digest,
         tenant=run.tenant,
         params=run.params,
         prompt=work.prompt,
@@ -143,9 +142,9 @@ def _ask(tx: Tx, plan: BackendPlan, gate: WaitingGate, surface: str) -> Checkpoi
     return asked
 
 
-def _supersede(tx: Tx, run: Run, task: Task, engine: BackendKind) -> None:
+def _supersede(tx: Tx, run_id: RunId, task: Task, engine: BackendKind) -> None:
     """A task asks one question at a time: an older one of it that still waits is over."""
-    for asked in checkpoints.pending_in(tx, run.id):
+    for asked in checkpoints.pending_in(tx, run_id):
         if asked.task_id == task.id:
             let_go(tx, asked.id, Gone("its task was asked again"), engine)
 
@@ -167,10 +166,14 @@ def _deadline(tx: Tx, policy: Policy, gate: WaitingGate) -> datetime:
 
 
 def _run(tx: Tx, plan: BackendPlan, rule: GateRule, gate: WaitingGate, task: Task) -> Run:
-    known = gates.run_at(tx, plan.name, gate.ref)
-    run_id = known or _start(
-        tx, plan, Dag(name=gate.ref.dag, tenant=rule.tenant, tasks=(task,)), gate
-    )
+    """The run of a gate, in which this task waits for people now."""
+    run_id = gates.run_at(tx, plan.name, gate.ref)
+    if run_id is None:
+        dag = Dag(name=gate.ref.dag, tenant=rule.tenant, tasks=(task,))
+        run_id = _start(tx, plan, dag, gate)
+    else:
+        _supersede(tx, run_id, task, plan.kind)
+        gates.ask_in(tx, run_id, task, gate.ref)
     run = runs.load(tx, run_id)
     if run is None:
         raise AssertionError(f"{run_id} is not there")

@@ -22,7 +22,7 @@ from engine.model import (
     TaskId,
     TaskState,
 )
-from engine.store import runs, tasks
+from engine.store import runs
 from engine.store.writer import Tx
 from engine.tables import (
     BackendRow,
@@ -181,7 +181,7 @@ def run_at(tx: Tx, backend: str, ref: GateRef) -> RunId | None:
 
 
 def insert_run(tx: Tx, run: NewRun, backend: str, ref: GateRef) -> str:
-    """Write down a run that lives on a backend; returns the digest of its DAG as known so far."""
+    """Write down a run that lives on a backend and waits; returns the digest of its DAG so far."""
     pinned = runs.insert(
         tx,
         run.id,
@@ -191,7 +191,13 @@ def insert_run(tx: Tx, run: NewRun, backend: str, ref: GateRef) -> str:
         requested_as=run.requested_as,
         params=run.params,
     )
-    tx.run(_run.update().where(_run.c.id == run.id).values(started_at=tx.now))
+    here = _run.c.id == run.id
+    tx.run(_run.update().where(here).values(state=RunState.PAUSED, started_at=tx.now))
+    tx.run(
+        _task.update()
+        .where(_task.c.run_id == run.id)
+        .values(state=TaskState.WAITING, started_at=tx.now)
+    )
     tx.run(
         _run_there.insert().values(
             run_id=run.id,
@@ -205,8 +211,8 @@ def insert_run(tx: Tx, run: NewRun, backend: str, ref: GateRef) -> str:
     return pinned
 
 
-def ask_in(tx: Tx, run_id: RunId, task: Task, ref: GateRef) -> str:
-    """A task of a run waits for people; returns the digest of the DAG as it is known now."""
+def ask_in(tx: Tx, run_id: RunId, task: Task, ref: GateRef) -> None:
+    """A task of a known run waits for people; the DAG is pinned as it is known now."""
     run = runs.load(tx, run_id)
     if run is None:
         raise AssertionError(f"{run_id} is not there")
@@ -220,11 +226,10 @@ def ask_in(tx: Tx, run_id: RunId, task: Task, ref: GateRef) -> str:
     )
     gate = _run_there.c.run_id == run_id
     tx.run(_run_there.update().where(gate).values(gate=ref.as_json()))
-    if task.id in tasks.records(tx, run_id):
+    if task.id in {one.id for one in known.tasks}:
         _wait_again(tx, run_id, task.id)
     else:
         _add_waiting(tx, run_id, task.id, position=len(every) - 1)
-    return pinned
 
 
 def _wait_again(tx: Tx, run_id: RunId, task_id: TaskId) -> None:
