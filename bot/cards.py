@@ -10,6 +10,7 @@ from typing import Any
 
 from bot import wording
 from bot.blocks import context, header, section
+from bot.gate_options import button_labels, option_field
 from bot.literal import ELLIPSIS, Block, cut, escaped, one_line, plain, run_of, visible
 from bot.tokens import (
     APPROVE,
@@ -21,6 +22,7 @@ from bot.tokens import (
     REJECT_IN_MODAL,
     REVIEW,
     Target,
+    option_action,
 )
 from bot.wording import MASK, Line, Moment, Part
 from engine import Checkpoint, CheckpointState, CheckpointView, Fact, Voice
@@ -89,9 +91,20 @@ def _waiting(view: CheckpointView) -> Message:
         prompt_block(checkpoint),
         *fact_blocks(checkpoint.facts),
         *(context(line) for line in request_lines(view)),
-        buttons(checkpoint, APPROVE, REJECT, DETAILS),
+        _decision_buttons(checkpoint),
     )
     return Message(spoken(view), blocks)
+
+
+def _decision_buttons(checkpoint: Checkpoint) -> Block:
+    """One button for each option of a gate that has a few; else one that leads to the form."""
+    options = [
+        _button(option_action(place), label, "primary" if place == 0 else None, checkpoint)
+        for place, label in enumerate(button_labels(checkpoint))
+    ]
+    approve = options or [button(APPROVE, checkpoint)]
+    others = [button(action_id, checkpoint) for action_id in (REJECT, DETAILS)]
+    return {"type": "actions", "elements": [*approve, *others]}
 
 
 def _settled(view: CheckpointView) -> Message:
@@ -227,6 +240,12 @@ _BUTTONS = {
 def button(action_id: str, checkpoint: Checkpoint) -> Block:
     """A button about a checkpoint. Its value is opaque; whoever hears it knows what it is for."""
     word, style = _BUTTONS[action_id]
+    if word == "Approve" and option_field(checkpoint) is not None:
+        word = "Choose …"  # the form asks which option is taken
+    return _button(action_id, word, style, checkpoint)
+
+
+def _button(action_id: str, word: str, style: str | None, checkpoint: Checkpoint) -> Block:
     label = f"{word} {wording.subject(checkpoint)}"
     return {
         "type": "button",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
+from bot.agreement import alike, is_split, largest_group, option_taken
 from bot.literal import cut, one_line
 from bot.times import duration, utc
 from engine import (
@@ -136,7 +137,8 @@ def deciders(view: CheckpointView) -> tuple[Voice, ...]:
     """Whose votes brought the end about; empty unless people decided."""
     match view.checkpoint.state:
         case CheckpointState.APPROVED:
-            return voices_for(view, Choice.APPROVE)
+            voices = voices_for(view, Choice.APPROVE)
+            return alike(voices, voices[-1]) if voices else ()
         case CheckpointState.REJECTED:
             return voices_for(view, Choice.REJECT)
         case _:
@@ -146,7 +148,7 @@ def deciders(view: CheckpointView) -> tuple[Voice, ...]:
 def tally(view: CheckpointView, choice: Choice) -> str:
     """`1 of 2`."""
     needed = view.checkpoint.policy.needed(choice)
-    return f"{min(len(voices_for(view, choice)), needed)} of {needed}"
+    return f"{min(len(largest_group(voices_for(view, choice))), needed)} of {needed}"
 
 
 def count(view: CheckpointView) -> tuple[str, ...]:
@@ -161,7 +163,8 @@ def count(view: CheckpointView) -> tuple[str, ...]:
         voices = voices_for(view, choice)
         counts = choice is Choice.APPROVE or bool(voices)
         if counts and view.checkpoint.policy.needed(choice) > 1:
-            who = f": {names_of(voices)} {mark}" if voices else ""
+            apart = ", not for the same" if is_split(voices) else ""
+            who = f": {names_of(voices)} {mark}{apart}" if voices else ""
             said.append(f"{tally(view, choice)}{words}{who}")
     return tuple(said)
 
@@ -195,7 +198,9 @@ def _decided(view: CheckpointView, choice: Choice, at: datetime) -> Line:
     took = duration(at - view.checkpoint.created_at)
     needed = view.checkpoint.policy.needed(choice)
     counted = (tally(view, choice),) if needed > 1 else ()
-    return (names_of(deciders(view)) or "(unknown)", Moment(at), f"after {took}", *counted)
+    voices = deciders(view)
+    taken = option_taken(voices) if view.checkpoint.elsewhere else ()
+    return (names_of(voices) or "(unknown)", Moment(at), f"after {took}", *counted, *taken)
 
 
 def _withdrawn(called_off: CalledOff | None, at: datetime) -> Line:

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from engine.export.result import Exported, NotExported
     from engine.export.source import read_source
     from engine.feed import surface_lines
+    from engine.gates import OPTION
     from engine.heartbeat import Heartbeat
     from engine.identity import (
         Caller,
@@ -120,7 +121,16 @@ if TYPE_CHECKING:
     from engine.report import Broken, Verified
     from engine.report import export as export_trail
     from engine.report import verify as verify_trail
+    from engine.rulings import agree
     from engine.scheduling import Schedules
+    from engine.schema_words import (
+        examples,
+        expected_json,
+        is_fillable,
+        is_long_text,
+        is_whole,
+        option_label,
+    )
     from engine.standstill import Standstill
     from engine.standstill import begin as begin_standstill
     from engine.standstill import current as current_standstill
@@ -239,6 +249,7 @@ _HOME = {
     "Accepted": ("engine.policy", "Accepted"),
     "Answer": ("engine.policy", "Answer"),
     "Finding": ("engine.policy", "Finding"),
+    "OPTION": ("engine.gates", "OPTION"),
     "REASON_LIMIT": ("engine.policy", "REASON_LIMIT"),
     "Refused": ("engine.policy", "Refused"),
     "Rule": ("engine.policy", "Rule"),
@@ -330,10 +341,18 @@ _HOME = {
     "local_time": ("engine.ticks", "local"),
     "ticks_of": ("engine.ticks", "ticks"),
     "to_airflow": ("engine.export.airflow", "to_airflow"),
+    "examples": ("engine.schema_words", "examples"),
+    "expected_json": ("engine.schema_words", "expected_json"),
+    "is_fillable": ("engine.schema_words", "is_fillable"),
+    "is_long_text": ("engine.schema_words", "is_long_text"),
+    "is_whole": ("engine.schema_words", "is_whole"),
+    "option_label": ("engine.schema_words", "option_label"),
+    "agree": ("engine.rulings", "agree"),
 }
 
 __all__ = [
     "CUT_MARK",
+    "OPTION",
     "REASON_LIMIT",
     "Accepted",
     "Answer",
@@ -436,6 +455,7 @@ __all__ = [
     "active_grants",
     "admit",
     "adopt",
+    "agree",
     "approver_groups",
     "ask_again",
     "begin_standstill",
@@ -454,6 +474,8 @@ __all__ = [
     "drop_claims",
     "earlier_voters",
     "end_standstill",
+    "examples",
+    "expected_json",
     "expire_now",
     "export_trail",
     "free_dead",
@@ -462,6 +484,9 @@ __all__ = [
     "granted_groups",
     "holder_name",
     "hurry_deliveries",
+    "is_fillable",
+    "is_long_text",
+    "is_whole",
     "latest_run",
     "listed_checkpoints",
     "listed_runs",
@@ -475,6 +500,7 @@ __all__ = [
     "note_unknown",
     "note_unseen",
     "note_unverified",
+    "option_label",
     "pending_page",
     "pending_summary",
     "probe_writable",

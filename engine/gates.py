@@ -4,13 +4,16 @@ A backend's adapter speaks in these values, whatever its engine calls things. Ti
 and in UTC, on our clock: an adapter that is told a time by a server of another mind corrects it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 
-from engine.model import InputField, JsonObject, RunState
+from engine.model import InputField, InputType, JsonObject, RunState
+
+OPTION = "option"
+"""The input of a checkpoint that says which of its gate's options is taken; no form may use it."""
 
 
 class BackendKind(StrEnum):
@@ -134,6 +137,14 @@ class Gone:
 
 
 Found = Waits | Answered | Gone
+
+
+def option_field(approving: Sequence[str], *, multiple: bool) -> InputField | None:
+    """The input that asks which option is taken; None where only one approves."""
+    if len(approving) <= 1:
+        return None
+    kind = InputType.CHOICES if multiple else InputType.CHOICE
+    return InputField(name=OPTION, type=kind, required=True, options=tuple(approving))
 
 
 @dataclass(frozen=True, slots=True)
