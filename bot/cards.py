@@ -11,6 +11,7 @@ from typing import Any
 
 from bot import elsewhere, wording
 from bot.blocks import context, header, section
+from bot.gate_options import button_labels, option_field
 from bot.literal import ELLIPSIS, Block, cut, escaped, one_line, plain, run_of, visible
 from bot.tokens import (
     APPROVE,
@@ -23,9 +24,10 @@ from bot.tokens import (
     REJECT_IN_MODAL,
     REVIEW,
     Target,
+    option_action,
 )
 from bot.wording import MASK, Line, Moment, Part
-from engine import Checkpoint, CheckpointState, CheckpointView, Effect, Elsewhere, Fact, Voice
+from engine import Checkpoint, CheckpointState, CheckpointView, Effect, Fact, Voice
 
 _MOST_PROMPT = 500
 _MOST_LINES = 12
@@ -101,9 +103,20 @@ def _waiting(view: CheckpointView) -> Message:
         prompt_block(checkpoint),
         *fact_blocks(checkpoint.facts),
         *(context(line) for line in request_lines(view)),
-        buttons(checkpoint, APPROVE, REJECT, DETAILS),
+        _decision_buttons(checkpoint),
     )
     return Message(spoken(view), blocks)
+
+
+def _decision_buttons(checkpoint: Checkpoint) -> Block:
+    """One button for each option of a gate that has a few; else one that leads to the form."""
+    options = [
+        _button(option_action(place), label, "primary" if place == 0 else None, checkpoint)
+        for place, label in enumerate(button_labels(checkpoint))
+    ]
+    approve = options or [button(APPROVE, checkpoint)]
+    others = [button(action_id, checkpoint) for action_id in (REJECT, DETAILS)]
+    return {"type": "actions", "elements": [*approve, *others, *_links(checkpoint)]}
 
 
 def _settled(view: CheckpointView) -> Message:
@@ -242,6 +255,12 @@ _BUTTONS = {
 def button(action_id: str, checkpoint: Checkpoint) -> Block:
     """A button about a checkpoint. Its value is opaque; whoever hears it knows what it is for."""
     word, style = _BUTTONS[action_id]
+    if word == "Approve" and option_field(checkpoint) is not None:
+        word = "Choose …"  # the form asks which option is taken
+    return _button(action_id, word, style, checkpoint)
+
+
+def _button(action_id: str, word: str, style: str | None, checkpoint: Checkpoint) -> Block:
     label = f"{word} {wording.subject(checkpoint)}"
     return {
         "type": "button",
@@ -256,14 +275,13 @@ def button(action_id: str, checkpoint: Checkpoint) -> Block:
 def buttons(checkpoint: Checkpoint, *action_ids: str) -> Block:
     """A row of buttons about a checkpoint."""
     elements = [button(action_id, checkpoint) for action_id in action_ids]
-    there = checkpoint.elsewhere
-    if there is not None and _LINK.fullmatch(there.url):
-        elements.append(_link(there))
-    return {"type": "actions", "elements": elements}
+    return {"type": "actions", "elements": [*elements, *_links(checkpoint)]}
 
 
-def _link(there: Elsewhere) -> Block:
+def _links(checkpoint: Checkpoint) -> tuple[Block, ...]:
     """A button that leads to the gate's own page; whoever follows it signs in there."""
-    label = f"Open in {elsewhere.engine_of(there)}"
-    text = plain(label, _MOST_BUTTON_LABEL)
-    return {"type": "button", "action_id": OPEN_THERE, "text": text, "url": there.url}
+    there = checkpoint.elsewhere
+    if there is None or not _LINK.fullmatch(there.url):
+        return ()
+    text = plain(f"Open in {elsewhere.engine_of(there)}", _MOST_BUTTON_LABEL)
+    return ({"type": "button", "action_id": OPEN_THERE, "text": text, "url": there.url},)

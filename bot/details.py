@@ -5,6 +5,8 @@ Slack would take the view.
 """
 
 from bot import blocks, wording
+from bot.agreement import is_split
+from bot.form_elements import as_text
 from bot.literal import (
     ELLIPSIS,
     Block,
@@ -140,10 +142,20 @@ def _vote(voice: Voice) -> list[Line]:
 
 
 def _form(voices: list[Voice]) -> list[Block]:
-    """What was filled in. A form has one author, so the last one's is the one."""
-    given = voices[-1].inputs
-    text = "\n".join(f"{one_line(name)}: {one_line(str(value))}" for name, value in given.items())
-    return [preformatted(piece) for piece in chunks(cut(text, _MOST_FORM), _CHUNK)]
+    """What was filled in: once where all filled in the same, else by each."""
+    filled = [voice for voice in voices if voice.inputs]
+    split = is_split(filled)
+    lines = [
+        line
+        for voice in (filled[:_MOST_VOICES] if split else filled[-1:])
+        for line in (*([f"{wording.name_of(voice.person)}:"] if split else []), *_filled_in(voice))
+    ]
+    text = cut("\n".join(lines), _MOST_FORM)
+    return [preformatted(piece) for piece in chunks(text, _CHUNK)]
+
+
+def _filled_in(voice: Voice) -> list[str]:
+    return [f"{one_line(name)}: {one_line(as_text(value))}" for name, value in voice.inputs.items()]
 
 
 def _params(view: CheckpointView) -> list[Block]:

@@ -1,7 +1,9 @@
 """What is said of a checkpoint whose run lives on another engine: how its answer fares there."""
 
+from collections.abc import Sequence
+
 from bot.literal import cut, one_line
-from engine import Cause, Checkpoint, CheckpointState, CheckpointView, Effect, Elsewhere
+from engine import Cause, Checkpoint, CheckpointState, CheckpointView, Effect, Elsewhere, Voice
 
 _MOST_NAME = 80
 _MOST_NOTE = 250
@@ -70,6 +72,16 @@ def consequence(view: CheckpointView) -> str | None:
             return f"Nothing behind it runs in {backend_of(there)}."
         case Effect.APPLIED:
             return None
+
+
+def option_taken(checkpoint: Checkpoint, voices: Sequence[Voice]) -> tuple[str, ...]:
+    """Which of several options those who decided took: `chose canary`."""
+    there = checkpoint.elsewhere
+    taken = voices[-1].inputs.get(there.choosing or "") if there and voices else None
+    if taken is None:
+        return ()
+    named = taken if isinstance(taken, list) else [taken]
+    return (f"chose {cut(one_line(', '.join(map(str, named))), _MOST_NOTE)}",)
 
 
 def sentence(text: str) -> str:

@@ -3,6 +3,7 @@
 Everything here is private to the reader; it still shows secrets only to whom they are meant for.
 """
 
+import json
 from typing import Any
 
 from bot import wording
@@ -18,15 +19,17 @@ from bot.cards import (
 from bot.details import details_blocks
 from bot.forms import form_blocks, input_block_id, reason_block_id
 from bot.literal import Block, cut, one_line, plain
-from bot.notices import counted, standing_still
+from bot.notices import counted, form_too_large, standing_still
 from bot.refusals import reason_refused
 from bot.tokens import APPROVE_IN_MODAL, DECISION_FORM, READ_ONLY, REJECT_IN_MODAL, FormState
 from bot.wording import Explanation
-from engine import CheckpointView, Choice, ReasonRule, Refused, Rule
+from engine import CheckpointView, Choice, ReasonRule, Refused, Rule, is_fillable
 
 View = dict[str, Any]
 
 _MOST_TITLE = 24
+_MOST_BLOCKS = 100
+_MOST_BYTES = 250_000
 _MOST_SENTENCE = 300
 _MOST_PROMPT = 1_500
 _MOST_LINES = 40
@@ -45,31 +48,38 @@ def decision_form(
     *,
     notice: Explanation | None = None,
     place: str | None = None,
+    option: str | None = None,
 ) -> View:
     """The request restated, and what this choice asks for.
 
     `notice` stands on top; drawn again with one, the form keeps what was typed. `place` is
-    where the card is, such as `#deploys`. What has ended shows its end instead.
+    where the card is, such as `#deploys`. `option` is chosen already. What has ended shows its
+    end instead, and a form that Slack would not take where else it can be filled in.
     """
     checkpoint = view.checkpoint
     if not checkpoint.is_open:
         return settled_view(view)
     word = _WORDS[choice]
     where = place or view.channel or "the channel of the card"
-    return modal(
+    form = modal(
         word,
         [
             *(explanation(notice) if notice else ()),
             prompt_block(checkpoint, _MOST_PROMPT, _MOST_LINES),
             *fact_blocks(checkpoint.facts),
             *(context(line) for line in request_lines(view)),
-            *form_blocks(checkpoint, choice, where),
+            *form_blocks(checkpoint, choice, where, option),
         ],
         submit=f"{word} {one_line(checkpoint.dag_name)}",
         close="Cancel",
         callback_id=DECISION_FORM,
         private_metadata=str(FormState(target_of(checkpoint), choice)),
     )
+    return form if _fits(form) else refusal_view(form_too_large(checkpoint), "Too large")
+
+
+def _fits(view: View) -> bool:
+    return len(view["blocks"]) <= _MOST_BLOCKS and len(json.dumps(view)) <= _MOST_BYTES
 
 
 def details(view: CheckpointView, viewer_may_see_secrets: bool) -> View:
@@ -121,7 +131,8 @@ def field_errors(refused: Refused, view: CheckpointView, choice: Choice) -> dict
         return None
     errors: dict[str, str] = {}
     if refused.names(Rule.INPUTS):
-        asked = {field.name for field in policy.inputs if choice is Choice.APPROVE}
+        shown = policy.inputs if choice is Choice.APPROVE else ()
+        asked = {field.name for field in shown if is_fillable(field)}
         if not refused.field_errors or not refused.field_errors.keys() <= asked:
             return None
         for name, sentence in refused.field_errors.items():

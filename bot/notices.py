@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping
 
+from bot.agreement import is_split
 from bot.literal import cut, one_line
 from bot.times import utc
 from bot.typed import NotUnderstood
-from bot.wording import Explanation, Line, Moment, subject, tally
-from engine import Caller, CheckpointView, Choice, Entitlement, Standing, Standstill
+from bot.wording import Explanation, Line, Moment, subject, tally, voices_for
+from engine import Caller, Checkpoint, CheckpointView, Choice, Entitlement, Standing, Standstill
 
 COMMAND = "/checkpoints"
 _MOST_QUOTED = 80
 _MOST_REASON = 200
 _MOST_TENANTS = 30
+_APART: Line = ("Not everybody filled in the same; only those who did count together.",)
 
 
 def unknown_id(checkpoint_id: str, command: str = COMMAND) -> Explanation:
@@ -77,12 +79,23 @@ def not_understood(said: NotUnderstood, command: str = COMMAND) -> Explanation:
     )
 
 
+def form_too_large(checkpoint: Checkpoint) -> Explanation:
+    """More fields or options than a Slack view holds."""
+    there = " It can be answered on the page of its engine, too." if checkpoint.elsewhere else ""
+    return Explanation(
+        "This form is too large for Slack",
+        (("It has more fields or options than Slack shows at once.",),),
+        f"Use signoff checkpoints approve {checkpoint.id} with --kv for each field.{there}",
+    )
+
+
 def counted(view: CheckpointView, choice: Choice) -> Explanation:
     """The answer was recorded, and more people are needed."""
     word = "Approval" if choice is Choice.APPROVE else "Rejection"
+    waits: Line = (f"{subject(view.checkpoint)} waits for more people.",)
     return Explanation(
         f"{word} recorded: {tally(view, choice)}",
-        ((f"{subject(view.checkpoint)} waits for more people.",),),
+        (waits, *([_APART] if is_split(voices_for(view, choice)) else [])),
         "You may change your mind until it ends: your latest answer counts.",
     )
 

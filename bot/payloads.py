@@ -29,7 +29,8 @@ _REALM = re.compile(r"[TE][A-Z0-9]{1,31}")
 _USER = re.compile(r"[UW][A-Z0-9]{1,31}")
 _TS = re.compile(r"[0-9]{1,12}\.[0-9]{1,9}")
 _CHANNEL = re.compile(r"[CDG][A-Z0-9]{1,31}")
-_VALUE_KEYS = ("value", "selected_date", "selected_option")
+_VALUE_KEYS = ("value", "selected_date", "selected_option", "selected_options")
+_MOST_SELECTED = 100
 _MOST_NAME = 200
 
 
@@ -96,7 +97,8 @@ class Submission:
     target: Target
     choice: Choice
     reason: str = ""
-    inputs: Mapping[str, str] = field(default_factory=dict)  # what was left empty is absent
+    # Texts, or lists of the options chosen; what was left empty is absent.
+    inputs: Mapping[str, str | list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,11 +225,11 @@ def _place(body: object) -> Place | None:
     )
 
 
-def _answers(values: object) -> tuple[str, dict[str, str]]:
+def _answers(values: object) -> tuple[str, dict[str, str | list[str]]]:
     """The reason and the inputs by name, from `state.values`."""
     if not isinstance(values, Mapping):
         raise MisreadError("view.state.values is missing or no object")
-    reason, inputs = "", {}
+    reason, inputs = "", dict[str, str | list[str]]()
     for fields in values.values():
         if not isinstance(fields, Mapping):
             raise MisreadError("view.state.values holds no fields")
@@ -235,22 +237,29 @@ def _answers(values: object) -> tuple[str, dict[str, str]]:
             answer = _answer(entry)
             if answer is None or not isinstance(action_id, str):
                 continue
-            if action_id == REASON:
+            if action_id == REASON and isinstance(answer, str):
                 reason = answer
             elif action_id.startswith(INPUT_PREFIX):
                 inputs[action_id.removeprefix(INPUT_PREFIX)] = answer
     return reason, inputs
 
 
-def _answer(entry: object) -> str | None:
-    """What one field holds, as text; None when it was left empty."""
+def _answer(entry: object) -> str | list[str] | None:
+    """What one field holds; None when it was left empty."""
     for key in _VALUE_KEYS:
         found = part(entry, key)
-        if key == "selected_option" and found is not None:
-            found = text(found, "value")
-        if found is None or found == "":
+        if found in (None, "", []):
             continue
-        if not isinstance(found, str):
+        if key == "selected_options":
+            return _selected(found)
+        value = text(found, "value") if key == "selected_option" else found
+        if not isinstance(value, str):
             raise MisreadError("a field holds no text")
-        return found
+        return value
     return None
+
+
+def _selected(options: object) -> list[str]:
+    if not isinstance(options, list) or len(options) > _MOST_SELECTED:
+        raise MisreadError("a field holds no list of options")
+    return [text(option, "value") for option in options]

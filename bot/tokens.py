@@ -31,10 +31,14 @@ REASON = "reason"
 INPUT_PREFIX = "input:"
 """Action ids of form fields: `reason`, and `input:` with the name of the input."""
 
+OPTIONS = r"option:[0-9]{1,2}"
+"""Action ids of the buttons for a gate's options: `option:` with its place among them."""
+
 EVENT_TYPE = "signoff_checkpoint"
 
 _CHECKPOINT_ID = re.compile(r"cp_[0-9a-z]{12}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_OPTION = re.compile(OPTIONS)
 _MOST_VALUE = 2_000  # characters of a button value
 
 
@@ -58,6 +62,16 @@ class FormState:
 
     def __str__(self) -> str:
         return f"{self.target}.{self.choice.value}"
+
+
+def option_action(index: int) -> str:
+    """The action id of the button for the option at this place."""
+    return f"option:{index}"
+
+
+def option_index(action_id: str) -> int | None:
+    """The place that an action id names; None when it is not that of an option."""
+    return int(action_id.partition(":")[2]) if _OPTION.fullmatch(action_id) else None
 
 
 class ListKind(StrEnum):

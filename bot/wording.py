@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import assert_never
 
 from bot import elsewhere
+from bot.agreement import alike, is_split, largest_group
 from bot.literal import cut, one_line
 from bot.times import duration, utc
 from engine import (
@@ -139,7 +140,8 @@ def deciders(view: CheckpointView) -> tuple[Voice, ...]:
     """Whose votes brought the end about; empty unless people decided."""
     match view.checkpoint.state:
         case CheckpointState.APPROVED:
-            return voices_for(view, Choice.APPROVE)
+            voices = voices_for(view, Choice.APPROVE)
+            return alike(voices, voices[-1]) if voices else ()
         case CheckpointState.REJECTED:
             return voices_for(view, Choice.REJECT)
         case _:
@@ -149,7 +151,7 @@ def deciders(view: CheckpointView) -> tuple[Voice, ...]:
 def tally(view: CheckpointView, choice: Choice) -> str:
     """`1 of 2`."""
     needed = view.checkpoint.policy.needed(choice)
-    return f"{min(len(voices_for(view, choice)), needed)} of {needed}"
+    return f"{min(len(largest_group(voices_for(view, choice))), needed)} of {needed}"
 
 
 def count(view: CheckpointView) -> tuple[str, ...]:
@@ -164,7 +166,8 @@ def count(view: CheckpointView) -> tuple[str, ...]:
         voices = voices_for(view, choice)
         counts = choice is Choice.APPROVE or bool(voices)
         if counts and view.checkpoint.policy.needed(choice) > 1:
-            who = f": {names_of(voices)} {mark}" if voices else ""
+            apart = ", not for the same" if is_split(voices) else ""
+            who = f": {names_of(voices)} {mark}{apart}" if voices else ""
             said.append(f"{tally(view, choice)}{words}{who}")
     return tuple(said)
 
@@ -198,18 +201,10 @@ def _decided(view: CheckpointView, choice: Choice, at: datetime) -> Line:
     took = duration(at - view.checkpoint.created_at)
     needed = view.checkpoint.policy.needed(choice)
     counted = (tally(view, choice),) if needed > 1 else ()
-    who = names_of(deciders(view)) or "(unknown)"
-    return (who, *_chosen(view, choice), Moment(at), f"after {took}", *counted)
-
-
-def _chosen(view: CheckpointView, choice: Choice) -> tuple[str, ...]:
-    """Which of several options: `chose canary`."""
-    there = view.checkpoint.elsewhere
-    if there is None or there.choosing is None or choice is Choice.REJECT:
-        return ()
-    chosen = next((voice.inputs.get(there.choosing) for voice in deciders(view)), None)
-    options = [chosen] if isinstance(chosen, str) else list(chosen or ())
-    return (f"chose {cut(one_line(', '.join(map(str, options))), _MOST_REASON)}",)
+    voices = deciders(view)
+    who = names_of(voices) or "(unknown)"
+    chosen = elsewhere.option_taken(view.checkpoint, voices)
+    return (who, *chosen, Moment(at), f"after {took}", *counted)
 
 
 def _withdrawn(view: CheckpointView, at: datetime) -> Line:

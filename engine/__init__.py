@@ -136,7 +136,16 @@ if TYPE_CHECKING:
     from engine.report import Broken, Verified
     from engine.report import export as export_trail
     from engine.report import verify as verify_trail
+    from engine.rulings import agree
     from engine.scheduling import Schedules
+    from engine.schema_words import (
+        examples,
+        expected_json,
+        is_fillable,
+        is_long_text,
+        is_whole,
+        option_label,
+    )
     from engine.standstill import Standstill
     from engine.standstill import begin as begin_standstill
     from engine.standstill import current as current_standstill
@@ -373,6 +382,13 @@ _HOME = {
     "BackendDenied": ("engine.errors", "BackendDenied"),
     "BackendError": ("engine.errors", "BackendError"),
     "BackendUnreachable": ("engine.errors", "BackendUnreachable"),
+    "examples": ("engine.schema_words", "examples"),
+    "expected_json": ("engine.schema_words", "expected_json"),
+    "is_fillable": ("engine.schema_words", "is_fillable"),
+    "is_long_text": ("engine.schema_words", "is_long_text"),
+    "is_whole": ("engine.schema_words", "is_whole"),
+    "option_label": ("engine.schema_words", "option_label"),
+    "agree": ("engine.rulings", "agree"),
 }
 
 __all__ = [
@@ -496,6 +512,7 @@ __all__ = [
     "active_grants",
     "admit",
     "adopt",
+    "agree",
     "approver_groups",
     "ask_again",
     "backend_statuses",
@@ -515,6 +532,8 @@ __all__ = [
     "drop_claims",
     "earlier_voters",
     "end_standstill",
+    "examples",
+    "expected_json",
     "expire_now",
     "export_trail",
     "free_dead",
@@ -523,6 +542,9 @@ __all__ = [
     "granted_groups",
     "holder_name",
     "hurry_deliveries",
+    "is_fillable",
+    "is_long_text",
+    "is_whole",
     "latest_run",
     "listed_checkpoints",
     "listed_runs",
@@ -536,6 +558,7 @@ __all__ = [
     "note_unknown",
     "note_unseen",
     "note_unverified",
+    "option_label",
     "pending_page",
     "pending_summary",
     "probe_writable",

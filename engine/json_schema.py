@@ -16,7 +16,7 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from engine.json_formats import FORMATS
-from engine.json_values import uncarriable
+from engine.json_values import spelt, uncarriable
 from engine.model import JsonObject
 from engine.schema_words import CANNOT_CHECK, TOO_LONG, UNCHECKABLE, broken_rule
 
@@ -166,22 +166,5 @@ class _Meter:
     ) -> Iterator[Any]:
         if wanted and isinstance(value, list):
             self._spend(len(value))
-            if len({_spelt(item) for item in value}) < len(value):
+            if len({spelt(item) for item in value}) < len(value):
                 yield ValidationError("")
-
-
-def _spelt(value: Any) -> str:
-    """The same text for equal values: 1 is 1.0 in JSON, and true is neither."""
-    return json.dumps(_same(value), sort_keys=True)
-
-
-def _same(value: Any) -> Any:
-    match value:
-        case float() if value.is_integer():
-            return int(value)
-        case list():
-            return [_same(item) for item in value]
-        case dict():
-            return {key: _same(item) for key, item in value.items()}
-        case _:
-            return value

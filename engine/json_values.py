@@ -62,6 +62,23 @@ def read_json(text: str) -> Any:
     return value if sentence is None else Unfit(sentence)
 
 
+def spelt(value: Any) -> str:
+    """The same text for equal values: 1 is 1.0 in JSON, and true is neither."""
+    return json.dumps(_same(value), sort_keys=True)
+
+
+def _same(value: Any) -> Any:
+    match value:
+        case float() if value.is_integer():
+            return int(value)
+        case list() | tuple():
+            return [_same(item) for item in value]
+        case Mapping():
+            return {key: _same(item) for key, item in value.items()}
+        case _:
+            return value
+
+
 def unfit_json(value: object) -> str | None:
     """Why a value may not be given to an engine, as the end of a sentence; None where it may."""
     if (sentence := uncarriable(value)) is not None:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, assert_never
 
-from engine.digest import digest
 from engine.entitlement import names
 from engine.identity import (
     Caller,
@@ -20,7 +19,7 @@ from engine.identity import (
 from engine.inputs import parse_inputs
 from engine.json_values import is_storable
 from engine.model import Checkpoint, CheckpointState, Choice, Policy, ReasonRule
-from engine.rulings import Accepted, Answer, Finding, Refused, Rule, Ruling, Settled, Vote
+from engine.rulings import Accepted, Answer, Finding, Refused, Rule, Ruling, Settled, Vote, agree
 
 __all__ = [
     "LOWEST_DECIDING_ROLE",
@@ -170,8 +169,7 @@ def _count(
         and vote.voter is not None
         and entitled(checkpoint, vote.voter, requester_kinds)
     ]
-    said = digest(inputs)  # as JSON has it: 1 is 1.0, and true is neither
-    agreeing = {vote.person_id for vote in standing if digest(vote.inputs) == said}
+    agreeing = {vote.person_id for vote in standing if agree(vote.inputs, inputs)}
     others = {vote.person_id for vote in standing} - agreeing
     counted = (*sorted(agreeing), candidate.person_id)
     needed = checkpoint.policy.needed(choice)

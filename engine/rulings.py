@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from engine.identity import Candidate, PersonId
+from engine.json_values import spelt
 from engine.model import CheckpointState, Choice, JsonObject
 
 
@@ -101,6 +102,11 @@ class Answer:
     reason: str = ""
     inputs: Mapping[str, object] = field(default_factory=dict)
     request_digest: str
+
+
+def agree(one: JsonObject, other: JsonObject) -> bool:
+    """Whether two persons filled in the same, as JSON has it: 1 is 1.0, and true is neither."""
+    return spelt(one) == spelt(other)
 
 
 @dataclass(frozen=True, slots=True)

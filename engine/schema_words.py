@@ -42,6 +42,7 @@ _FORMATS = {
 _MOST_NAMED = 10
 _MOST_QUOTED = 100
 _MOST_HOPS = 4
+_MOST_EXAMPLES = 3
 
 
 class Broken(Protocol):
@@ -63,6 +64,25 @@ class Broken(Protocol):
 def is_whole(field: InputField) -> bool:
     """Whether a number must be a whole one."""
     return field.schema is not None and field.schema.get("type") == "integer"
+
+
+def is_long_text(field: InputField) -> bool:
+    """Whether a text is meant to have several lines."""
+    return field.schema is not None and field.schema.get("format") == "multiline"
+
+
+def option_label(field: InputField, option: str) -> str:
+    """What an option is called: itself, with what its engine shows for it in front."""
+    labels = (field.schema or {}).get("values_display")
+    label = labels.get(option) if isinstance(labels, Mapping) else None
+    return f"{label} ({option})" if isinstance(label, str) and label.strip() != option else option
+
+
+def examples(field: InputField) -> tuple[str, ...]:
+    """A few values that its engine proposes for a text."""
+    found = (field.schema or {}).get("examples")
+    proposed = found if isinstance(found, list) else []
+    return tuple(one for one in proposed[:_MOST_EXAMPLES] if isinstance(one, str) and one.strip())
 
 
 def is_fillable(field: InputField) -> bool:
@@ -95,7 +115,7 @@ def listed(schema: JsonObject) -> list[Any]:
             return []
 
 
-def expected(field: InputField) -> str:
+def expected_json(field: InputField) -> str:
     """What a JSON field wants, in a few words: `a list of numbers`."""
     if field.type is not InputType.JSON or not is_fillable(field):
         return ""

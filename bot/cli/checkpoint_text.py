@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from bot import elsewhere, wording
 from bot.cli.output import Moments, details, say, table
+from bot.form_elements import as_text
 from engine import (
     Checkpoint,
     CheckpointView,
@@ -11,9 +12,13 @@ from engine import (
     Delivery,
     DeliveryState,
     InputField,
+    InputType,
     Policy,
     ReasonRule,
     Voice,
+    expected_json,
+    is_fillable,
+    is_whole,
 )
 
 
@@ -93,11 +98,17 @@ def _needs(policy: Policy) -> str:
 
 
 def _input(field: InputField) -> str:
-    parts = [field.type.value, "required" if field.required else "optional"]
+    kind = "whole number" if is_whole(field) else field.type.value
+    parts = [kind, "required" if field.required else "optional"]
     if field.options:
-        parts.append(f"one of {', '.join(field.options)}")
+        several = field.type is InputType.CHOICES
+        parts.append(f"{'some' if several else 'one'} of {', '.join(field.options)}")
+    if wanted := expected_json(field):
+        parts.append(wanted)
+    if not is_fillable(field):
+        parts.append("to be filled in only on the page of its engine")
     if field.default is not None:
-        parts.append(f"default {field.default}")
+        parts.append(f"default {as_text(field.default)}")
     about = f": {field.description}" if field.description else ""
     return f"{field.name} ({'; '.join(parts)}){about}"
 

@@ -92,7 +92,7 @@ def approve(
     *,
     kv: Annotated[
         list[str] | None,
-        typer.Option("--kv", metavar="KEY=VALUE", help="An input; may be repeated."),
+        typer.Option("--kv", metavar="KEY=VALUE", help="An input (option=full); may be repeated."),
     ] = None,
     reason: ReasonOption = "",
     as_json: JsonOption = False,

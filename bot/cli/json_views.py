@@ -198,4 +198,5 @@ def _input_json(field: InputField) -> Json:
         "minimum": field.minimum,
         "maximum": field.maximum,
         "options": list(field.options),
+        "schema": field.schema,
     }

@@ -12,6 +12,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from bot import lists, modals, notices
 from bot.desk import Desk, reference
 from bot.directory import LookUpFailed
+from bot.gate_options import pressed
 from bot.listeners.pages import list_reply
 from bot.payloads import Click, Malformed, Who, parse_click, parse_page_turn, parse_who
 from bot.refusals import refusal, role_refusal
@@ -23,6 +24,7 @@ from bot.tokens import (
     DETAILS,
     NEXT,
     OPEN_THERE,
+    OPTIONS,
     REFRESH,
     REJECT,
     REJECT_IN_MODAL,
@@ -62,8 +64,10 @@ _CHOICES = {
     REJECT: Choice.REJECT,
     REJECT_IN_MODAL: Choice.REJECT,
 }
-_KNOWN = (*_CHOICES, ASK_AGAIN, DETAILS, REVIEW, REFRESH, NEXT, OPEN_THERE)
+_KNOWN = (*_CHOICES, OPTIONS, ASK_AGAIN, DETAILS, REVIEW, REFRESH, NEXT, OPEN_THERE)
 _UNKNOWN = re.compile(f"(?!(?:{'|'.join(_KNOWN)})$).*")
+
+_AN_OPTION = re.compile(f"^{OPTIONS}$")
 
 
 def register(app: AsyncApp, desk: Desk) -> None:
@@ -94,6 +98,7 @@ def register(app: AsyncApp, desk: Desk) -> None:
 
     for action_id in _CHOICES:
         app.action(action_id)(decide)
+    app.action(_AN_OPTION)(decide)
     for action_id in (DETAILS, REVIEW):
         app.action(action_id)(look)
     app.action(ASK_AGAIN)(again)
@@ -139,8 +144,7 @@ async def _ask_to_click_again(desk: Desk, click: Click) -> None:
 
 async def open_form(desk: Desk, click: Click) -> dict[str, Any]:
     """The form to decide, for who may; for anybody else why not, and that they tried is kept."""
-    choice = _CHOICES[click.action_id]
-    target = click.target
+    choice, target = _choice_of(click), click.target
     caller = await desk.caller(click.who, target.checkpoint_id)
     if isinstance(caller, LookUpFailed):
         return await _unverified(desk, click, caller)
@@ -156,11 +160,26 @@ async def open_form(desk: Desk, click: Click) -> dict[str, Any]:
     view = await _view(desk, click)
     match admitted:
         case Checkpoint() if view is not None:
-            return modals.decision_form(view, choice, place=desk.place_of(view))
+            return await _form(desk, click, view, choice)
         case Decided(ruling=Refused() as refused) if view is not None:
             return modals.refusal_view(refusal(refused, view))
         case Missing() | Checkpoint() | Decided():
             return modals.error_view(notices.unknown_id(target.checkpoint_id))
+
+
+async def _form(desk: Desk, click: Click, view: CheckpointView, choice: Choice) -> dict[str, Any]:
+    option = pressed(view.checkpoint, click.action_id)
+    if option is None and _AN_OPTION.search(click.action_id):
+        what = "the button names no option of the request"
+        note = partial(note_unknown, caller=desk.unverified(click.who), what=what)
+        await desk.store.write(note)
+        return modals.error_view(notices.unknown_button())
+    return modals.decision_form(view, choice, place=desk.place_of(view), option=option)
+
+
+def _choice_of(click: Click) -> Choice:
+    """What a button stands for; whoever presses one for an option approves."""
+    return _CHOICES.get(click.action_id, Choice.APPROVE)
 
 
 async def open_details(desk: Desk, click: Click) -> dict[str, Any]:
@@ -225,14 +244,13 @@ async def _view(desk: Desk, click: Click) -> CheckpointView | None:
 
 
 async def _unverified(desk: Desk, click: Click, failed: LookUpFailed) -> dict[str, Any]:
-    choice = _CHOICES.get(click.action_id)
-    if choice is not None:
+    if click.action_id in _CHOICES or _AN_OPTION.search(click.action_id):
         await desk.store.write(
             partial(
                 note_unverified,
                 checkpoint_id=click.target.checkpoint_id,
                 caller=desk.unverified(click.who),
-                choice=choice,
+                choice=_choice_of(click),
                 why=failed.why,
             )
         )

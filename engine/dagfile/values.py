@@ -58,7 +58,12 @@ def _keys(field: InputField | Show | Schedule) -> Mapping[str, object]:
 
 
 def _keys_of_input(field: InputField) -> Mapping[str, object]:
-    optional = {"default": field.default, "min": field.minimum, "max": field.maximum}
+    optional = {
+        "default": field.default,
+        "min": field.minimum,
+        "max": field.maximum,
+        "schema": field.schema,  # of other engines' forms; a DAG file has no such key
+    }
     return {
         "name": field.name,
         "type": field.type,

@@ -14,7 +14,7 @@ from engine.inputs import parse_inputs, parse_value
 from engine.json_schema import misfit
 from engine.json_values import MAX_JSON, MAX_NUMBER, Unfit
 from engine.model import InputField, InputType
-from engine.schema_words import CANNOT_CHECK, TOO_LONG, expected
+from engine.schema_words import CANNOT_CHECK, TOO_LONG, expected_json
 
 SOME = InputField(name="on", type=InputType.CHOICES, options=("eu", "us", "a,b", "[x]"))
 PLAN = InputField(name="plan", type=InputType.JSON)
@@ -278,7 +278,7 @@ def test_no_schema_takes_long(schema: dict[str, Any], value: object, sentence: s
 )
 def test_what_is_expected_is_said_in_a_few_words(schema: Any, words: str) -> None:
     """A hint for whoever types JSON; nothing where no value can be given."""
-    assert expected(InputField(name="n", type=InputType.JSON, schema=schema)) == words
+    assert expected_json(InputField(name="n", type=InputType.JSON, schema=schema)) == words
 
 
 RAW = st.recursive(
