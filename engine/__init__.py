@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from engine.answering import Answers
     from engine.asking import AskedAgain, ask_again
     from engine.attempts import Missing, note_unknown, note_unseen, note_unverified
     from engine.clock import Clock
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     )
     from engine.dagfile import Defaults
     from engine.dagfile import load as load_dag
+    from engine.dagfile.policies import POLICY_KEYS, read_policy
     from engine.dagfolder import DagFolder, Filed, Shelf, near_name
     from engine.decisions import Decided, admit, decide, expire_now
     from engine.declaration import Declared, checkpoint, declare, python, shell
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
     from engine.driving.worker import drive_here, free_dead, work
     from engine.ending import sweep_expiry
     from engine.errors import (
+        BackendDenied,
+        BackendError,
+        BackendUnreachable,
         CheckpointNotFound,
         DagNotFound,
         InvalidDag,
@@ -49,6 +54,8 @@ if TYPE_CHECKING:
     from engine.export.result import Exported, NotExported
     from engine.export.source import read_source
     from engine.feed import surface_lines
+    from engine.gate_rules import REJECTING, BackendPlan, GateRule
+    from engine.gates import BackendKind, Health
     from engine.heartbeat import Heartbeat
     from engine.identity import (
         Caller,
@@ -94,7 +101,7 @@ if TYPE_CHECKING:
         Ruling,
         Settled,
     )
-    from engine.ports import Delivered, Impossible, Outcome, RetryLater
+    from engine.ports import Backend, Delivered, Impossible, Outcome, RetryLater
     from engine.queries import (
         CalledOff,
         CheckpointView,
@@ -104,6 +111,7 @@ if TYPE_CHECKING:
         RunView,
         Voice,
         approver_groups,
+        backend_statuses,
         checkpoint_view,
         deliveries_of,
         earlier_voters,
@@ -129,9 +137,10 @@ if TYPE_CHECKING:
     from engine.steering import cancel as cancel_run
     from engine.steering import retry as retry_run
     from engine.store.checkpoints import Cursor
+    from engine.store.gates import BackendStatus
     from engine.store.journal import of_run as task_history
     from engine.store.locks import FileLock
-    from engine.store.outbox import Delivery, DeliveryKind, DeliveryState, drop_claims
+    from engine.store.outbox import TO_BACKENDS, Delivery, DeliveryKind, DeliveryState, drop_claims
     from engine.store.outbox import hurry as hurry_deliveries
     from engine.store.people import GrantRecord, active_grants, get_meta, probe_writable, set_meta
     from engine.store.postings import Posting
@@ -155,8 +164,25 @@ if TYPE_CHECKING:
         shown_url,
         upgrade_database,
     )
+    from engine.watching import Watch
 
 _HOME = {
+    "Answers": ("engine.answering", "Answers"),
+    "Watch": ("engine.watching", "Watch"),
+    "Backend": ("engine.ports", "Backend"),
+    "BackendKind": ("engine.gates", "BackendKind"),
+    "BackendPlan": ("engine.gate_rules", "BackendPlan"),
+    "GateRule": ("engine.gate_rules", "GateRule"),
+    "REJECTING": ("engine.gate_rules", "REJECTING"),
+    "Health": ("engine.gates", "Health"),
+    "BackendStatus": ("engine.store.gates", "BackendStatus"),
+    "backend_statuses": ("engine.queries", "backend_statuses"),
+    "BackendDenied": ("engine.errors", "BackendDenied"),
+    "BackendError": ("engine.errors", "BackendError"),
+    "BackendUnreachable": ("engine.errors", "BackendUnreachable"),
+    "TO_BACKENDS": ("engine.store.outbox", "TO_BACKENDS"),
+    "read_policy": ("engine.dagfile.policies", "read_policy"),
+    "POLICY_KEYS": ("engine.dagfile.policies", "POLICY_KEYS"),
     "current_standstill": ("engine.standstill", "current"),
     "end_standstill": ("engine.standstill", "end"),
     "begin_standstill": ("engine.standstill", "begin"),
@@ -334,11 +360,22 @@ _HOME = {
 
 __all__ = [
     "CUT_MARK",
+    "POLICY_KEYS",
     "REASON_LIMIT",
+    "REJECTING",
+    "TO_BACKENDS",
     "Accepted",
     "Answer",
+    "Answers",
     "AskedAgain",
     "AuditSurface",
+    "Backend",
+    "BackendDenied",
+    "BackendError",
+    "BackendKind",
+    "BackendPlan",
+    "BackendStatus",
+    "BackendUnreachable",
     "Broken",
     "CalledOff",
     "Caller",
@@ -369,8 +406,10 @@ __all__ = [
     "Filed",
     "Finding",
     "Gate",
+    "GateRule",
     "GrantRecord",
     "Happened",
+    "Health",
     "Heartbeat",
     "Identity",
     "IdentityKind",
@@ -433,11 +472,13 @@ __all__ = [
     "Verified",
     "Voice",
     "Wanted",
+    "Watch",
     "active_grants",
     "admit",
     "adopt",
     "approver_groups",
     "ask_again",
+    "backend_statuses",
     "begin_standstill",
     "cancel_run",
     "check_dag",
@@ -480,6 +521,7 @@ __all__ = [
     "probe_writable",
     "python",
     "read_params",
+    "read_policy",
     "read_source",
     "record_held",
     "record_posted",
