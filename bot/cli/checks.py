@@ -11,9 +11,9 @@ from bot.cli.output import Moments
 from bot.cli.session import this_host
 from bot.cli.slack_check import SlackSays, ask_slack
 from bot.config import Environment, Settings, load_settings
-from bot.config_file import did_you_mean
 from bot.dags import dag_folder
 from bot.notices import since
+from bot.toml_reader import did_you_mean
 from engine import (
     Delivery,
     DeliveryKind,
