@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from engine.asking import AskedAgain, ask_again
     from engine.attempts import Missing, note_unknown, note_unseen, note_unverified
+    from engine.backends.prefect import Prefect
+    from engine.backends.prefect_api import PrefectKey
     from engine.clock import Clock
     from engine.dag import (
         CatchUp,
@@ -188,6 +190,8 @@ _HOME = {
     "shell": ("engine.declaration", "shell"),
     "Decided": ("engine.decisions", "Decided"),
     "Missing": ("engine.attempts", "Missing"),
+    "Prefect": ("engine.backends.prefect", "Prefect"),
+    "PrefectKey": ("engine.backends.prefect_api", "PrefectKey"),
     "admit": ("engine.decisions", "admit"),
     "adopt": ("engine.outbox", "adopt"),
     "decide": ("engine.decisions", "decide"),
@@ -395,6 +399,8 @@ __all__ = [
     "PersonView",
     "Policy",
     "Posting",
+    "Prefect",
+    "PrefectKey",
     "Principal",
     "PrincipalKind",
     "PythonCall",
