@@ -18,10 +18,11 @@ from engine.backends.prefect_documents import (
 )
 from engine.backends.prefect_forms import (
     Asked,
+    Form,
     content_of,
     is_same,
-    is_template,
     says,
+    unfit,
 )
 from engine.backends.prefect_gates import Trail, run_state, trail_of
 from engine.backends.prefect_waiting import PausedRuns, asked_at
@@ -109,11 +110,11 @@ class Prefect:
         asked = await asked_at(self._api, ref.run, pause)
         if pause.keyset is not None and asked is None:
             return Declined("The flow has not told Prefect yet what it asks.")
-        content = content_of(asked.form, reply) if asked is not None else {}
-        if is_template(content):
-            return Declined('A value holds a key that begins with "__", which Prefect expands.')
+        form = asked.form if asked is not None else Form()
+        if (why := unfit(form, reply)) is not None:
+            return Declined(why)
         await self._api.keep(ref.run, _mark(ref, reply), {"by": reply.by, "reason": reply.reason})
-        return self._told(ref, await self._api.resume(ref.run, content))
+        return self._told(ref, await self._api.resume(ref.run, content_of(form, reply)))
 
     async def run(self, ref: GateRef) -> RunThere | None:
         """How the flow run stands; None when it is not there any more."""

@@ -69,6 +69,18 @@ def asked_of(keyset: Keyset, inputs: Sequence[RunInput]) -> Asked | None:
     )
 
 
+def unfit(form: Form, reply: Reply) -> str | None:
+    """Why a reply is not to be sent, as a sentence; None when it may be."""
+    if len(reply.options) != 1 or reply.options[0] not in form.options:
+        return f"The flow offers {' and '.join(form.options)} only."
+    unknown = reply.values.keys() - {one.name for one in form.fields}
+    if unknown:
+        return f"The form of the flow has no field {min(unknown)!r}."
+    if _is_template(content_of(form, reply)):
+        return 'A value holds a key that begins with "__", which Prefect would expand.'
+    return None
+
+
 def content_of(form: Form, reply: Reply) -> dict[str, Any]:
     """What a reply says, as a whole `run_input`: every field that has a value."""
     content = {one.name: one.default for one in form.fields if one.default is not None}
@@ -94,13 +106,13 @@ def is_same(one: JsonObject, other: JsonObject) -> bool:
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
-def is_template(value: object) -> bool:
+def _is_template(value: object) -> bool:
     """Whether Prefect could expand a value on its server instead of taking it as it is."""
     if isinstance(value, Mapping):
         return any(str(key).startswith(_TEMPLATE) for key in value) or any(
-            is_template(inner) for inner in value.values()
+            _is_template(inner) for inner in value.values()
         )
-    return isinstance(value, list | tuple) and any(map(is_template, value))
+    return isinstance(value, list | tuple) and any(map(_is_template, value))
 
 
 def _form(schema: object, description: str) -> Form:

@@ -26,7 +26,6 @@ from engine.gates import GateRef, Gone, Starter, WaitingGate
 from engine.model import RunState
 
 _NO_KEY = "pause"
-_RESUMING = "Resuming"
 _SILENT = "resumed, but nothing has happened there since"
 _STEPS = {
     SCHEDULED: "resumed, but no worker there has taken it up",
@@ -116,10 +115,11 @@ class Trail:
 
     @property
     def was_resumed(self) -> bool:
-        """Whether somebody answered; otherwise `gone` says what ended the pause."""
-        if self.pause.is_suspended:
-            return self.next.type == SCHEDULED and self.next.name == _RESUMING
-        return self.next.type == RUNNING
+        """Whether it was let through; otherwise `gone` says what ended the pause.
+
+        A suspended run that is scheduled passes its gate, whatever the state is called.
+        """
+        return self.next.type == (SCHEDULED if self.pause.is_suspended else RUNNING)
 
     @property
     def asked_again(self) -> bool:

@@ -518,7 +518,7 @@ async def test_a_pause_can_end_without_an_answer(
 ) -> None:
     """Each way has its words."""
     run = fake.start()
-    fake.pause(run)
+    fake.pause(run, suspended=False)
     gate = await only(prefect, clock)
     fake.enter(run, end)
     assert await prefect.look(gate.ref, YES) == Gone(why)
