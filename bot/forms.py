@@ -4,9 +4,10 @@ Block ids carry the short digest: when a request changes, what was typed for the
 does not survive into the form of the new one.
 """
 
+import json
 import math
 from decimal import Decimal
-from typing import assert_never
+from typing import Any, assert_never
 
 from bot.literal import Block, cut, length, one_line, plain, visible
 from bot.tokens import INPUT_PREFIX, REASON
@@ -107,6 +108,8 @@ def _element(field: InputField) -> Block:
             return _boolean(field)
         case InputType.CHOICE:
             return _menu(field) if _fits_a_menu(field) else {"type": "plain_text_input"}
+        case InputType.CHOICES | InputType.JSON:
+            return {"type": "plain_text_input", "multiline": True}
         case InputType.DATE:
             given = field.default
             initial = {"initial_date": given} if isinstance(given, str) else {}
@@ -166,11 +169,13 @@ def _option(text: str, value: str) -> Block:
     return {"text": plain(one_line(text), _MOST_OPTION), "value": value}
 
 
-def _as_text(value: str | float | bool) -> str:
+def _as_text(value: Any) -> str:
     """A value as the engine reads it back."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value if isinstance(value, str) else _digits(value)
+    if isinstance(value, (int, float)):
+        return _digits(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _digits(number: float | None) -> str:

@@ -19,7 +19,8 @@ from engine.identity import (
     Standing,
     Surface,
 )
-from engine.inputs import is_storable, parse_inputs
+from engine.inputs import parse_inputs
+from engine.json_values import is_storable
 from engine.model import Checkpoint, CheckpointState, Choice, Policy, ReasonRule
 
 REASON_LIMIT = 3000  # characters; also what a Slack text input accepts at most

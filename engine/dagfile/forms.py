@@ -19,7 +19,8 @@ from engine.dagfile.fields import (
 )
 from engine.dagfile.problems import Problems
 from engine.dagfile.yaml_nodes import Entries, Items, Node, Scalar
-from engine.inputs import MAX_NUMBER, MAX_TEXT, Unfit, Value, parse_value
+from engine.inputs import MAX_TEXT, Value, parse_value
+from engine.json_values import MAX_NUMBER, Unfit
 from engine.model import InputField, InputType
 
 MAX_INPUTS = 20

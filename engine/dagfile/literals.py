@@ -8,7 +8,7 @@ from typing import Any
 from engine.dagfile.fields import MisreadError, each, each_value, unexpected
 from engine.dagfile.yaml_nodes import Entries, Items, Node, Scalar
 from engine.errors import Problem
-from engine.inputs import MAX_NUMBER
+from engine.json_values import MAX_NUMBER
 
 _DECIMAL = re.compile(r"[+-]?(0|[1-9][0-9]*)")
 _HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")

@@ -10,7 +10,7 @@ from engine.dag import Schedule, Show
 from engine.dagfile.problems import Problems
 from engine.dagfile.yaml_nodes import MAX_DEPTH, Entries, Items, Node, Scalar
 from engine.identity import Principal, Role
-from engine.inputs import is_storable
+from engine.json_values import is_storable
 from engine.model import InputField
 
 _LARGEST_BITS = 64  # far past what JSON carries; longer numbers are costly to write out

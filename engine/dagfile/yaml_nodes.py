@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import yaml
 
 from engine.dagfile.problems import Problems
-from engine.inputs import is_storable
+from engine.json_values import is_storable
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 50

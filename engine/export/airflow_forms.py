@@ -49,3 +49,5 @@ def _bounds(field: InputField, *, may_be_empty: bool) -> dict[str, object]:
             return {"format": "date"}
         case InputType.BOOLEAN:
             return {}
+        case InputType.CHOICES | InputType.JSON:
+            raise AssertionError(f"a DAG file has no field of type {field.type}")

@@ -73,6 +73,8 @@ def _plain_type(field: InputField) -> str:
             return f"Literal[{', '.join(map(quoted, field.options))}]"
         case InputType.DATE:
             return "A_DATE"
+        case InputType.CHOICES | InputType.JSON:
+            raise AssertionError(f"a DAG file has no field of type {field.type}")
 
 
 def _facts(field: InputField, *, filled: bool) -> dict[str, object]:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from engine.dag import policy_from_json, policy_to_json
 from engine.identity import Identity, IdentityKind, PersonId, Role, Surface
-from engine.inputs import is_storable
+from engine.json_values import is_storable
 from engine.model import (
     Cause,
     Checkpoint,

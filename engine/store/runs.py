@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from engine.dag import Dag, dag_digest, dag_from_json, dag_to_json
 from engine.identity import PersonId
-from engine.inputs import is_storable
+from engine.json_values import is_storable
 from engine.model import (
     ENDED_RUN_STATES,
     JsonObject,

@@ -1,6 +1,7 @@
 """Strategies for text and views that somebody made to break or to deceive."""
 
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -55,13 +56,18 @@ _names = st.lists(
 )
 _MANY = [f"option {number}" for number in range(120)]
 _bounds = st.none() | st.integers(-5, 3_000)
+_json = st.recursive(
+    st.booleans() | st.integers() | text,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
+    max_leaves=5,
+)
 
 
 @st.composite
 def _field(draw: st.DrawFn, name: str) -> InputField:
     kind = draw(st.sampled_from(InputType))
     options = tuple(draw(st.lists(text, max_size=3, unique=True) | st.just(_MANY)))
-    default: str | float | bool | None
+    default: Any
     match kind:
         case InputType.TEXT:
             default = draw(st.none() | text)
@@ -71,6 +77,10 @@ def _field(draw: st.DrawFn, name: str) -> InputField:
             default = draw(st.none() | st.booleans())
         case InputType.CHOICE:
             default = draw(st.none() | st.sampled_from(options)) if options else None
+        case InputType.CHOICES:
+            default = draw(st.none() | st.lists(st.sampled_from(options or ("",)), unique=True))
+        case InputType.JSON:
+            default = draw(st.none() | _json)
         case InputType.DATE:
             default = draw(st.none() | st.dates().map(lambda day: day.isoformat()))
     return InputField(

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.digest import canonical
-from engine.inputs import MAX_NUMBER, Unfit, parse_inputs, parse_value
+from engine.inputs import parse_inputs, parse_value
+from engine.json_values import MAX_NUMBER, Unfit
 from engine.model import InputField, InputType
 
 TEXT = InputField(name="note")

@@ -19,7 +19,7 @@ from engine.identity import (
     Standing,
     Surface,
 )
-from engine.inputs import is_storable
+from engine.json_values import is_storable
 from engine.model import CheckpointState, Choice, InputField, InputType, Policy, ReasonRule
 from engine.policy import (
     REASON_LIMIT,
