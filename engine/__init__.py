@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from engine.asking import AskedAgain, ask_again
     from engine.attempts import Missing, note_unknown, note_unseen, note_unverified
+    from engine.backends.airflow import Airflow
+    from engine.backends.airflow_login import AirflowLogin, AirflowPassword, AirflowToken
     from engine.backends.prefect import Prefect
     from engine.backends.prefect_api import PrefectKey
     from engine.clock import Clock
@@ -170,6 +172,10 @@ _HOME = {
     "repost": ("engine.outbox", "repost"),
     "hurry_deliveries": ("engine.store.outbox", "hurry"),
     "move_postings": ("engine.store.postings", "move"),
+    "Airflow": ("engine.backends.airflow", "Airflow"),
+    "AirflowLogin": ("engine.backends.airflow_login", "AirflowLogin"),
+    "AirflowPassword": ("engine.backends.airflow_login", "AirflowPassword"),
+    "AirflowToken": ("engine.backends.airflow_login", "AirflowToken"),
     "AskedAgain": ("engine.asking", "AskedAgain"),
     "ask_again": ("engine.asking", "ask_again"),
     "Clock": ("engine.clock", "Clock"),
@@ -340,6 +346,10 @@ __all__ = [
     "CUT_MARK",
     "REASON_LIMIT",
     "Accepted",
+    "Airflow",
+    "AirflowLogin",
+    "AirflowPassword",
+    "AirflowToken",
     "Answer",
     "AskedAgain",
     "AuditSurface",

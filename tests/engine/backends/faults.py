@@ -29,10 +29,12 @@ class _Stored:
     trouble: Trouble
     method: str
     part: str
+    ending: str
     times: int
 
     def hits(self, request: web.Request) -> bool:
-        return self.method in ("*", request.method) and self.part in request.path
+        is_meant = self.part in request.path and request.path.endswith(self.ending)
+        return is_meant and self.method in ("*", request.method)
 
 
 class Faults:
@@ -41,9 +43,17 @@ class Faults:
     def __init__(self) -> None:
         self._stored: list[_Stored] = []
 
-    def add(self, trouble: Trouble, *, method: str = "*", part: str = "", times: int = 1) -> None:
-        """The next requests of a method, to paths that hold a part, suffer it."""
-        self._stored.append(_Stored(trouble, method, part, times))
+    def add(
+        self,
+        trouble: Trouble,
+        *,
+        method: str = "*",
+        part: str = "",
+        ending: str = "",
+        times: int = 1,
+    ) -> None:
+        """The next requests of a method, to paths that hold a part and end so, suffer it."""
+        self._stored.append(_Stored(trouble, method, part, ending, times))
 
     def take(self, request: web.Request) -> Trouble | None:
         """What a request suffers, which uses up one of its times."""
