@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from engine.answering import Answers
     from engine.asking import AskedAgain, ask_again
     from engine.attempts import Missing, note_unknown, note_unseen, note_unverified
+    from engine.backends.airflow import Airflow
+    from engine.backends.airflow_login import AirflowLogin, AirflowPassword, AirflowToken
+    from engine.backends.prefect import Prefect
+    from engine.backends.prefect_api import PrefectKey
     from engine.clock import Clock
     from engine.dag import (
         CatchUp,
@@ -194,6 +198,10 @@ _HOME = {
     "repost": ("engine.outbox", "repost"),
     "hurry_deliveries": ("engine.store.outbox", "hurry"),
     "move_postings": ("engine.store.postings", "move"),
+    "Airflow": ("engine.backends.airflow", "Airflow"),
+    "AirflowLogin": ("engine.backends.airflow_login", "AirflowLogin"),
+    "AirflowPassword": ("engine.backends.airflow_login", "AirflowPassword"),
+    "AirflowToken": ("engine.backends.airflow_login", "AirflowToken"),
     "AskedAgain": ("engine.asking", "AskedAgain"),
     "ask_again": ("engine.asking", "ask_again"),
     "Clock": ("engine.clock", "Clock"),
@@ -214,6 +222,8 @@ _HOME = {
     "shell": ("engine.declaration", "shell"),
     "Decided": ("engine.decisions", "Decided"),
     "Missing": ("engine.attempts", "Missing"),
+    "Prefect": ("engine.backends.prefect", "Prefect"),
+    "PrefectKey": ("engine.backends.prefect_api", "PrefectKey"),
     "admit": ("engine.decisions", "admit"),
     "adopt": ("engine.outbox", "adopt"),
     "decide": ("engine.decisions", "decide"),
@@ -365,6 +375,10 @@ __all__ = [
     "REJECTING",
     "TO_BACKENDS",
     "Accepted",
+    "Airflow",
+    "AirflowLogin",
+    "AirflowPassword",
+    "AirflowToken",
     "Answer",
     "Answers",
     "AskedAgain",
@@ -434,6 +448,8 @@ __all__ = [
     "PersonView",
     "Policy",
     "Posting",
+    "Prefect",
+    "PrefectKey",
     "Principal",
     "PrincipalKind",
     "PythonCall",
