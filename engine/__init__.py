@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from engine.backends.airflow_login import AirflowLogin, AirflowPassword, AirflowToken
     from engine.backends.prefect import Prefect
     from engine.backends.prefect_api import PrefectKey
-    from engine.clock import Clock
+    from engine.clock import Clock, SystemClock
     from engine.dag import (
         CatchUp,
         Dag,
@@ -205,6 +205,7 @@ _HOME = {
     "AskedAgain": ("engine.asking", "AskedAgain"),
     "ask_again": ("engine.asking", "ask_again"),
     "Clock": ("engine.clock", "Clock"),
+    "SystemClock": ("engine.clock", "SystemClock"),
     "Dag": ("engine.dag", "Dag"),
     "Gate": ("engine.dag", "Gate"),
     "PythonCall": ("engine.dag", "PythonCall"),
@@ -479,6 +480,7 @@ __all__ = [
     "StoreBusy",
     "StoreError",
     "Surface",
+    "SystemClock",
     "Task",
     "TaskEvent",
     "TaskId",
