@@ -6,19 +6,21 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
+from aiohttp import web
 from pydantic import SecretStr
 from slack_bolt.app.async_app import AsyncApp
 
-from bot import listeners
+from bot import backends, listeners
 from bot.config import Settings, load_settings
 from bot.dags import dag_folder
 from bot.desk import Desk, FollowUps
 from bot.directory import Directory
+from bot.listeners.events import SURFACE
 from bot.notifier import Notifier
 from bot.role_file import Synced, sync_roles
 from bot.slack import SlackError, SlackRefused, connected
@@ -31,6 +33,7 @@ from bot.transport import (
     quiet_libraries,
     socket_connections,
 )
+from bot.wake import WakeUps
 from engine import (
     DagFolder,
     FileLock,
@@ -83,17 +86,39 @@ async def serve(settings: Settings, *, http: bool, host: str, port: int, with_wo
 class WayIn:
     """How Slack reaches us: at this host and port, or, without one, through Socket Mode.
 
-    `opened` is told once it is open: the port, or 0 for Socket Mode.
+    `opened` is told once it is open: the port, or 0 for Socket Mode. Over HTTP, `beside` is
+    served at the same place.
     """
 
     http_at: tuple[str, int] | None = None
     opened: Callable[[int], None] = lambda _port: None
+    beside: Sequence[web.RouteDef] = ()
 
 
 async def run_bot(
     store: Store, settings: Settings, stop: asyncio.Event, way_in: WayIn, *, with_worker: bool
 ) -> None:
     """Everything the bot does, until `stop` is set. Raises `InvalidSettings`."""
+    async with backends.connected(settings.backends, store.clock, os.environ) as elsewhere:
+        watching = backends.watches(store, settings.backends, elsewhere, SURFACE)
+        parts = backends.parts(store, elsewhere, watching, _holder(), stop)
+        if settings.wake_token is not None and watching:
+            wake_ups = WakeUps(settings.wake_token, watching).routes()
+            if way_in.http_at is None:
+                parts.append(_listen_for_wake_ups(wake_ups, settings.wake_at, stop))
+            way_in = replace(way_in, beside=wake_ups)
+        await _run(store, settings, stop, way_in, parts, with_worker=with_worker)
+
+
+async def _run(
+    store: Store,
+    settings: Settings,
+    stop: asyncio.Event,
+    way_in: WayIn,
+    beside: Sequence[Coroutine[Any, Any, None]],
+    *,
+    with_worker: bool,
+) -> None:
     heartbeat = Heartbeat(store.clock, settings.tick)
     heartbeat.every_tick("expiry", partial(sweep_expiry, store))
     heartbeat.every_tick("take-over", partial(free_dead, store, socket.gethostname()))
@@ -106,6 +131,7 @@ async def run_bot(
     parts = [
         # Deadlines are kept and runs go on whether or not Slack can be reached.
         heartbeat.run(stop),
+        *beside,
         _talk_to_slack(store, settings, stop, way_in, heartbeat, folder),
     ]
     if with_worker:
@@ -172,12 +198,29 @@ async def _let_slack_in(app: AsyncApp, desk: Desk, stop: asyncio.Event, way_in: 
             probe = partial(desk.store.write, probe_writable)
             secret = _secret(settings.signing_secret)
             ingress = HttpIngress(app, secret, desk.store.clock, probe)
-            port = await stack.enter_async_context(http_listener(ingress, *way_in.http_at))
+            application = ingress.application()
+            application.add_routes(way_in.beside)
+            port = await stack.enter_async_context(http_listener(application, *way_in.http_at))
             way = f"HTTP on port {port}"
         log.info("ready: %s (%s) through %s", desk.home.team, desk.home.team_id, way)
         way_in.opened(port)
         await stop.wait()
     await desk.follow_ups.drain(_DRAIN_S)
+
+
+async def _listen_for_wake_ups(
+    routes: Sequence[web.RouteDef], at: tuple[str, int], stop: asyncio.Event
+) -> None:
+    host, port = at
+    application = web.Application()
+    application.add_routes(routes)
+    try:
+        async with http_listener(application, host, port) as opened:
+            log.info("wake-up calls are taken on port %d of %s", opened, host)
+            await stop.wait()
+    except OSError as error:
+        told = f"cannot listen at {host}:{port}: {error.strerror}"
+        raise InvalidSettings(f"SIGNOFF_WAKE_LISTEN: {told}") from error
 
 
 async def _ask(

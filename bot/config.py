@@ -12,11 +12,15 @@ import platformdirs
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from bot.config_file import ConfigFile, is_channel, read_config_file
+from bot.backend_settings import BackendSettings
+from bot.config_file import ConfigFile, read_config_file
+from bot.toml_reader import is_channel
 from engine import AuditSurface, Defaults, InvalidSettings, LocalMode, Role, Wanted
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
+_SHORTEST_TOKEN = 16
+_LAST_PORT = 65_535
 _LONGEST_H = 365 * 24
 _URL = re.compile(r"https?://[^\s/]+(/\S*)?")
 
@@ -57,6 +61,25 @@ def _web_address(text: str) -> str:
     if not _URL.fullmatch(text):
         raise ValueError("not a web address")
     return text if text.endswith("/") else f"{text}/"
+
+
+def _long_enough(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < _SHORTEST_TOKEN:
+        raise ValueError("too short to be kept secret")
+    return secret
+
+
+def _address(text: str) -> str:
+    listen_at(text)
+    return text
+
+
+def listen_at(text: str) -> tuple[str, int]:
+    """Host and port of `127.0.0.1:8791` or `[::1]:8791`. Raises `ValueError`."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isascii() or not 0 <= int(port) <= _LAST_PORT:
+        raise ValueError("not HOST:PORT")
+    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 def _channel(text: str) -> str:
@@ -109,6 +132,12 @@ class Environment(BaseSettings):
     CHECKPOINTS_PATH: Path | None = Field(None, description="a path")
     STATE_STORE_PATH: Path | None = Field(None, description="a path")
     ORCH_EVENTS_PATH: Path | None = Field(None, description="a path")
+    SIGNOFF_WAKE_TOKEN: Annotated[SecretStr, AfterValidator(_long_enough)] | None = Field(
+        None, description=f"a secret of at least {_SHORTEST_TOKEN} characters"
+    )
+    SIGNOFF_WAKE_LISTEN: Annotated[str, AfterValidator(_address)] = Field(
+        "127.0.0.1:8791", description="HOST:PORT"
+    )
     SIGNOFF_LOG_LEVEL: Annotated[LogLevel, BeforeValidator(_upper)] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR"
     )
@@ -145,6 +174,9 @@ class Settings:
     log_level: LogLevel
     mirrors: Mapping[AuditSurface, Path] = field(default_factory=dict)  # absolute paths
     dag_folders: tuple[Path, ...] = ()  # absolute; none: DAGs are given as files only
+    backends: tuple[BackendSettings, ...] = ()
+    wake_token: SecretStr | None = None  # None: nobody can wake us
+    wake_at: tuple[str, int] = ("127.0.0.1", 0)  # host and port; 0: any free one
 
     @property
     def channel(self) -> str | None:
@@ -174,7 +206,8 @@ def load_settings() -> Settings:
     environment, problems = _environment()
     named = os.environ.get("SIGNOFF_CONFIG")
     path = Path(named or "signoff.toml").expanduser().absolute()
-    file, file_problems = read_config_file(path, required=bool(named))
+    defaults = Defaults() if environment is None else _defaults(environment)
+    file, file_problems = read_config_file(path, required=bool(named), defaults=defaults)
     if environment is not None:
         problems += _doubled(_mirrors(environment))
     if environment is None or problems or file_problems:
@@ -182,9 +215,17 @@ def load_settings() -> Settings:
     return _settings(environment, path, file)
 
 
+def _defaults(environment: Environment) -> Defaults:
+    return Defaults(
+        required_role=environment.APPROVER_RBAC_ROLE,
+        expires_in=timedelta(hours=environment.APPROVAL_EXPIRES_H),
+    )
+
+
 def _settings(environment: Environment, path: Path, file: ConfigFile) -> Settings:
     on_sqlite = environment.SIGNOFF_DATABASE_URL.startswith("sqlite")
     is_local = environment.SIGNOFF_LOCAL_MODE and on_sqlite
+    defaults = _defaults(environment)
     return Settings(
         database_url=environment.SIGNOFF_DATABASE_URL,
         config_path=path,
@@ -198,8 +239,8 @@ def _settings(environment: Environment, path: Path, file: ConfigFile) -> Setting
             by_tenant=file.tenant_channels,
             by_dag=file.dag_channels,
         ),
-        approval_expires=timedelta(hours=environment.APPROVAL_EXPIRES_H),
-        approver_role=environment.APPROVER_RBAC_ROLE,
+        approval_expires=defaults.expires_in,
+        approver_role=defaults.required_role,
         local=LocalMode(environment.USER_RBAC_ROLE) if is_local else None,
         tick=timedelta(milliseconds=environment.SCHED_TICK_MS),
         max_tasks=environment.SIGNOFF_MAX_TASKS,
@@ -208,6 +249,9 @@ def _settings(environment: Environment, path: Path, file: ConfigFile) -> Setting
         log_level=environment.SIGNOFF_LOG_LEVEL,
         mirrors=_mirrors(environment),
         dag_folders=file.dag_folders,
+        backends=file.backends,
+        wake_token=environment.SIGNOFF_WAKE_TOKEN,
+        wake_at=listen_at(environment.SIGNOFF_WAKE_LISTEN),
     )
 
 
@@ -247,5 +291,6 @@ def _environment() -> tuple[Environment | None, list[str]]:
 def _problem(name: str, got: object) -> str:
     expected = Environment.model_fields[name].description
     # A secret must not reach a terminal or a log, not even a wrong one.
-    shown = "something else" if name.startswith("SLACK_") and "URL" not in name else repr(got)
+    is_secret = name == "SIGNOFF_WAKE_TOKEN" or (name.startswith("SLACK_") and "URL" not in name)
+    shown = "something else" if is_secret else repr(got)
     return f"{name}: expected {expected}, got {shown}"

@@ -1,8 +1,5 @@
 """`signoff.toml`: who holds which role where, where cards go, and where DAGs are."""
 
-import difflib
-import json
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,24 +7,21 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from engine import InvalidPrincipal, Principal, Role, Wanted
+from bot.backend_file import read_backends
+from bot.backend_settings import BackendSettings
+from bot.toml_reader import TomlReader
+from engine import Defaults, Principal, Role, Wanted
 
 MAX_BYTES = 1_000_000
 """A configuration larger than this is something else."""
 
 # Every key there is, for the reader and for the page that documents them.
-TOP_KEYS = ("slack", "dags", "tenants")
+TOP_KEYS = ("slack", "dags", "tenants", "backends")
 SLACK_KEYS = ("channel",)
 DAGS_KEYS = ("folder",)
 TENANT_KEYS = ("channel", "roles", "dags")
 ROLE_KEYS = ("admin", "operator", "viewer")
 DAG_KEYS = ("channel",)
-
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_TENANT = re.compile(r"(?!\s)[^\x00-\x1f\x7f]{1,80}(?<!\s)")
-_CHANNEL = re.compile(r"#?[^\s#@<>,|&]{1,80}")
-
-_CHANNEL_IS = 'a channel such as "#approvals" or "C0123ABCD"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +36,16 @@ class ConfigFile:
     dag_channels: Mapping[tuple[str, str], str] = field(
         default_factory=lambda: MappingProxyType({})
     )
+    backends: tuple[BackendSettings, ...] = ()
 
 
-def read_config_file(path: Path, *, required: bool) -> tuple[ConfigFile, list[str]]:
+def read_config_file(
+    path: Path, *, required: bool, defaults: Defaults
+) -> tuple[ConfigFile, list[str]]:
     """The file as a value, and every problem it has, each naming its key.
 
-    A file that is not there is a problem only when `required`.
+    A file that is not there is a problem only when `required`. `defaults` is what a gate of
+    another engine says when the file does not.
     """
     try:
         with path.open("rb") as file:
@@ -63,23 +61,13 @@ def read_config_file(path: Path, *, required: bool) -> tuple[ConfigFile, list[st
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         return ConfigFile(), [f"{path}: is not TOML: {error}"]
     reader = _Reader(path)
-    return reader.document(document), reader.problems
+    return reader.document(document, defaults), reader.problems
 
 
-def is_channel(text: str) -> bool:
-    """Whether this could be a Slack channel's name or id."""
-    return _CHANNEL.fullmatch(text) is not None
-
-
-class _Reader:
+class _Reader(TomlReader):
     """Reads one document and notes everything wrong with it."""
 
-    def __init__(self, path: Path) -> None:
-        self.source = path.name
-        self.home = path.parent
-        self.problems: list[str] = []
-
-    def document(self, document: Mapping[str, Any]) -> ConfigFile:
+    def document(self, document: Mapping[str, Any], defaults: Defaults) -> ConfigFile:
         top = self.table(document, (), TOP_KEYS)
         slack = self.table(top.get("slack", {}), ("slack",), SLACK_KEYS)
         tenants = {
@@ -96,6 +84,7 @@ class _Reader:
             ),
             tenant_channels=MappingProxyType(dict(self.tenant_channels(tenants))),
             dag_channels=MappingProxyType(dict(self.dag_channels(tenants))),
+            backends=read_backends(self, top.get("backends", {}), defaults.policy),
         )
 
     def folders(self, table: Mapping[str, Any]) -> tuple[Path, ...]:
@@ -137,56 +126,3 @@ class _Reader:
                     continue
                 named[principal] = key
                 yield Wanted(principal, tenant, Role[key.upper()])
-
-    def principal(self, text: str, where: tuple[str, ...]) -> Principal | None:
-        try:
-            return Principal.parse(text)
-        except InvalidPrincipal as nobody:
-            self.wrong(where, str(nobody))
-            return None
-
-    def channel(self, table: Mapping[str, Any], where: tuple[str, ...]) -> str | None:
-        value = table.get("channel")
-        if value is None or (isinstance(value, str) and is_channel(value)):
-            return value
-        self.wrong((*where, "channel"), f"expected {_CHANNEL_IS}, got {value!r}")
-        return None
-
-    def texts(self, value: object, where: tuple[str, ...], expected: str) -> list[str]:
-        if isinstance(value, list) and all(isinstance(item, str) for item in value):
-            return value
-        self.wrong(where, f"expected {expected}, got {value!r}")
-        return []
-
-    def is_tenant(self, name: str) -> bool:
-        if _TENANT.fullmatch(name):
-            return True
-        self.wrong(("tenants", name), "expected a tenant name of at most 80 characters")
-        return False
-
-    def table(
-        self, value: object, where: tuple[str, ...], known: tuple[str, ...] | None = None
-    ) -> dict[str, Any]:
-        """The entries of a table whose keys are known; `known=None` takes any key."""
-        if not isinstance(value, dict):
-            self.wrong(where, f"expected a table, got {value!r}")
-            return {}
-        for key in value:
-            if known is not None and key not in known:
-                hint = did_you_mean(key, known) or f"; known here: {', '.join(known)}"
-                self.wrong((*where, key), f"unknown key{hint}")
-        return {key: entry for key, entry in value.items() if known is None or key in known}
-
-    def wrong(self, where: tuple[str, ...], message: str) -> None:
-        self.problems.append(f"{self.source}: {'.'.join(map(_key, where))}: {message}")
-
-
-def did_you_mean(word: str, words: tuple[str, ...]) -> str:
-    """`; did you mean 'channel'?`, or nothing when no word comes near."""
-    lowered = {known.lower(): known for known in words}
-    near = difflib.get_close_matches(word.lower(), lowered, n=1)
-    return f"; did you mean {lowered[near[0]]!r}?" if near else ""
-
-
-def _key(part: str) -> str:
-    return part if _BARE_KEY.fullmatch(part) else json.dumps(part)

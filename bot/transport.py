@@ -177,10 +177,10 @@ def bolt_app(web_client: WebClient, home: Installation) -> AsyncApp:
 
 
 @asynccontextmanager
-async def http_listener(ingress: HttpIngress, host: str, port: int) -> AsyncIterator[int]:
+async def http_listener(application: web.Application, host: str, port: int) -> AsyncIterator[int]:
     """Listen; yields the port (which the system chose when it was given 0)."""
     # No access log: it would tell nothing of use, and everything about who clicks when.
-    runner = web.AppRunner(ingress.application(), access_log=None)
+    runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)

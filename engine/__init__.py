@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from engine.answering import Answers
     from engine.asking import AskedAgain, ask_again
     from engine.attempts import Missing, note_unknown, note_unseen, note_unverified
-    from engine.clock import Clock
+    from engine.backends.airflow import Airflow
+    from engine.backends.airflow_login import AirflowLogin, AirflowPassword, AirflowToken
+    from engine.backends.prefect import Prefect
+    from engine.backends.prefect_api import PrefectKey
+    from engine.clock import Clock, SystemClock
     from engine.dag import (
         CatchUp,
         Dag,
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     )
     from engine.dagfile import Defaults
     from engine.dagfile import load as load_dag
+    from engine.dagfile.policies import POLICY_KEYS, read_policy
     from engine.dagfolder import DagFolder, Filed, Shelf, near_name
     from engine.decisions import Decided, admit, decide, expire_now
     from engine.declaration import Declared, checkpoint, declare, python, shell
@@ -53,8 +58,12 @@ if TYPE_CHECKING:
     from engine.export.result import Exported, NotExported
     from engine.export.source import read_source
     from engine.feed import surface_lines
-    from engine.gate_rules import BackendPlan, GateRule
-    from engine.gates import BackendKind, Health, WaitingGate
+    from engine.gate_rules import REJECTING, BackendPlan, GateRule
+    from engine.gates import (
+        BackendKind,
+        Health,
+        WaitingGate,
+    )
     from engine.heartbeat import Heartbeat
     from engine.identity import (
         Caller,
@@ -157,14 +166,7 @@ if TYPE_CHECKING:
     from engine.store.gates import BackendStatus
     from engine.store.journal import of_run as task_history
     from engine.store.locks import FileLock
-    from engine.store.outbox import (
-        TO_BACKENDS,
-        TO_PEOPLE,
-        Delivery,
-        DeliveryKind,
-        DeliveryState,
-        drop_claims,
-    )
+    from engine.store.outbox import TO_BACKENDS, Delivery, DeliveryKind, DeliveryState, drop_claims
     from engine.store.outbox import hurry as hurry_deliveries
     from engine.store.people import GrantRecord, active_grants, get_meta, probe_writable, set_meta
     from engine.store.postings import Posting
@@ -191,6 +193,22 @@ if TYPE_CHECKING:
     from engine.watching import Watch
 
 _HOME = {
+    "Answers": ("engine.answering", "Answers"),
+    "Watch": ("engine.watching", "Watch"),
+    "Backend": ("engine.ports", "Backend"),
+    "BackendKind": ("engine.gates", "BackendKind"),
+    "BackendPlan": ("engine.gate_rules", "BackendPlan"),
+    "GateRule": ("engine.gate_rules", "GateRule"),
+    "REJECTING": ("engine.gate_rules", "REJECTING"),
+    "Health": ("engine.gates", "Health"),
+    "BackendStatus": ("engine.store.gates", "BackendStatus"),
+    "backend_statuses": ("engine.queries", "backend_statuses"),
+    "BackendDenied": ("engine.errors", "BackendDenied"),
+    "BackendError": ("engine.errors", "BackendError"),
+    "BackendUnreachable": ("engine.errors", "BackendUnreachable"),
+    "TO_BACKENDS": ("engine.store.outbox", "TO_BACKENDS"),
+    "read_policy": ("engine.dagfile.policies", "read_policy"),
+    "POLICY_KEYS": ("engine.dagfile.policies", "POLICY_KEYS"),
     "current_standstill": ("engine.standstill", "current"),
     "end_standstill": ("engine.standstill", "end"),
     "begin_standstill": ("engine.standstill", "begin"),
@@ -202,9 +220,14 @@ _HOME = {
     "repost": ("engine.outbox", "repost"),
     "hurry_deliveries": ("engine.store.outbox", "hurry"),
     "move_postings": ("engine.store.postings", "move"),
+    "Airflow": ("engine.backends.airflow", "Airflow"),
+    "AirflowLogin": ("engine.backends.airflow_login", "AirflowLogin"),
+    "AirflowPassword": ("engine.backends.airflow_login", "AirflowPassword"),
+    "AirflowToken": ("engine.backends.airflow_login", "AirflowToken"),
     "AskedAgain": ("engine.asking", "AskedAgain"),
     "ask_again": ("engine.asking", "ask_again"),
     "Clock": ("engine.clock", "Clock"),
+    "SystemClock": ("engine.clock", "SystemClock"),
     "Dag": ("engine.dag", "Dag"),
     "Gate": ("engine.dag", "Gate"),
     "PythonCall": ("engine.dag", "PythonCall"),
@@ -222,6 +245,8 @@ _HOME = {
     "shell": ("engine.declaration", "shell"),
     "Decided": ("engine.decisions", "Decided"),
     "Missing": ("engine.attempts", "Missing"),
+    "Prefect": ("engine.backends.prefect", "Prefect"),
+    "PrefectKey": ("engine.backends.prefect_api", "PrefectKey"),
     "admit": ("engine.decisions", "admit"),
     "adopt": ("engine.outbox", "adopt"),
     "decide": ("engine.decisions", "decide"),
@@ -393,10 +418,15 @@ _HOME = {
 
 __all__ = [
     "CUT_MARK",
+    "POLICY_KEYS",
     "REASON_LIMIT",
+    "REJECTING",
     "TO_BACKENDS",
-    "TO_PEOPLE",
     "Accepted",
+    "Airflow",
+    "AirflowLogin",
+    "AirflowPassword",
+    "AirflowToken",
     "Answer",
     "Answers",
     "AskedAgain",
@@ -469,6 +499,8 @@ __all__ = [
     "PersonView",
     "Policy",
     "Posting",
+    "Prefect",
+    "PrefectKey",
     "Principal",
     "PrincipalKind",
     "PythonCall",
@@ -498,6 +530,7 @@ __all__ = [
     "StoreBusy",
     "StoreError",
     "Surface",
+    "SystemClock",
     "Task",
     "TaskEvent",
     "TaskId",
@@ -564,6 +597,7 @@ __all__ = [
     "probe_writable",
     "python",
     "read_params",
+    "read_policy",
     "read_source",
     "record_held",
     "record_posted",

@@ -3,17 +3,17 @@
 import asyncio
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 
+from bot.cli.backend_checks import ask_backends, lags
+from bot.cli.findings import Check, Status
 from bot.cli.output import Moments
 from bot.cli.session import this_host
 from bot.cli.slack_check import SlackSays, ask_slack
 from bot.config import Environment, Settings, load_settings
-from bot.config_file import did_you_mean
 from bot.dags import dag_folder
 from bot.notices import since
+from bot.toml_reader import did_you_mean
 from engine import (
     Delivery,
     DeliveryKind,
@@ -24,7 +24,9 @@ from engine import (
     Standstill,
     Store,
     StoreError,
+    SystemClock,
     active_grants,
+    backend_statuses,
     current_standstill,
     database_file,
     live_worker,
@@ -46,24 +48,6 @@ _OF_TASKS = {
 }
 
 
-class Status(StrEnum):
-    """How a check came out. Only `fail` means that something needed is wrong."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing looked at: what was found, and what to do about it."""
-
-    name: str
-    status: Status
-    found: str
-    advice: str = ""
-
-
 def examine() -> list[Check]:
     """Look at everything; what rests on something broken is left out."""
     try:
@@ -75,6 +59,7 @@ def examine() -> list[Check]:
         *_settings(settings),
         *_dags(settings),
         *_tokens(settings),
+        *ask_backends(settings.backends, SystemClock(), os.environ),
         *_database(settings),
     ]
 
@@ -87,8 +72,9 @@ def _settings(settings: Settings) -> Iterator[Check]:
         advice = "`signoff init` writes one, or set SIGNOFF_CONFIG"
         yield Check("settings", Status.WARN, f"there is no {path}", advice)
     known = tuple(Environment.model_fields)
+    secrets = {one.login.variable for one in settings.backends if one.login is not None}
     for name in sorted(os.environ):
-        if name.startswith("SIGNOFF_") and name not in {*known, *_OF_TASKS}:
+        if name.startswith("SIGNOFF_") and name not in {*known, *secrets, *_OF_TASKS}:
             advice = f"it is not read{did_you_mean(name, known)}"
             yield Check("settings", Status.WARN, f"{name} is set", advice)
     if Environment().SIGNOFF_LOCAL_MODE and settings.local is None:
@@ -176,6 +162,7 @@ def _contents(settings: Settings, store: Store) -> Iterator[Check]:
     yield from _roles(settings, [record.role for record in grants])
     yield _standstill(asyncio.run(store.read(current_standstill)))
     yield _worker(is_alive=asyncio.run(store.read(lambda tx: live_worker(tx, this_host()))))
+    yield from lags(settings.backends, asyncio.run(store.read(backend_statuses)), store.clock.now())
     yield from _deliveries(store)
     yield _pending(asyncio.run(store.read(pending_summary)), Moments(store.clock.now()))
 

@@ -7,6 +7,7 @@ import typer
 
 from bot.cli import (
     audit,
+    backends,
     checkpoints,
     dag,
     dags,
@@ -64,6 +65,7 @@ app.add_typer(dags.app, name="dags")
 app.add_typer(export.app, name="export")
 app.add_typer(checkpoints.app, name="checkpoints")
 app.add_typer(roles.app, name="roles")
+app.add_typer(backends.app, name="backends")
 app.add_typer(audit.app, name="audit")
 app.add_typer(db.app, name="db")
 serve.register(app)

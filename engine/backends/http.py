@@ -87,9 +87,10 @@ class Session:
         return theirs.astimezone(UTC) - (self.skew or timedelta())
 
     async def close(self) -> None:
-        """End the connections."""
-        if self._client is not None:
-            await self._client.close()
+        """End the connections. Another request opens new ones."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
 
     def _open(self) -> aiohttp.ClientSession:
         if self._client is None:
@@ -124,6 +125,8 @@ class Session:
 def _reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "did not answer in time"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"its certificate is not trusted: {error.certificate_error.args[-1]}"
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"cannot be reached: {error.os_error.strerror or error.os_error}"
     return f"{type(error).__name__}: {error}"

@@ -73,7 +73,7 @@ class Fields:
             return read(node)
         except MisreadError as misread:
             for problem in misread.problems:
-                self.problems.add(problem.line, f"{key!r} in {self.where}: {problem.message}")
+                self.problems.add(problem.line, self.told(key, problem.message))
             return default
 
     def need(self, key: str, read: Read[T], default: T) -> T:
@@ -84,7 +84,11 @@ class Fields:
 
     def wrong(self, key: str, message: str) -> None:
         """Note a problem that the value of a key has with something else."""
-        self.problems.add(self.line_of(key), f"{key!r} in {self.where}: {message}")
+        self.problems.add(self.line_of(key), self.told(key, message))
+
+    def told(self, key: str, message: str) -> str:
+        """A problem of a key, as people read it."""
+        return f"{key!r} in {self.where}: {message}"
 
     def unknown(self, known: Collection[str]) -> Iterator[str]:
         """Find the keys that are not among those known."""

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from bot import config_file
+from bot import backend_file, config_file, rule_file
 from bot.cli import app
 from bot.cli.exits import Exit
 from bot.cli.slack_check import SCOPES
@@ -74,6 +74,10 @@ def test_every_variable_is_documented(name: str) -> None:
         *(f"tenants.NAME.roles.{key}" for key in config_file.ROLE_KEYS),
         *(f"tenants.NAME.dags.DAG.{key}" for key in config_file.DAG_KEYS),
         "tenants.NAME.channel",
+        *(f"backends.NAME.{key}" for key in backend_file.OWN_KEYS),
+        *(f"backends.NAME.{key}" for keys in backend_file.LOGIN_KEYS.values() for key in keys),
+        *(f"backends.NAME.gates.{key}" for key in rule_file.GATE_ONLY_KEYS),
+        *rule_file.RULE_KEYS,
     ],
 )
 def test_every_key_of_the_file_is_documented(key: str) -> None:

@@ -1,0 +1,161 @@
+"""Who may decide, by when, with what reason: the keys of a policy, wherever they stand."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from engine.dagfile.fields import (
+    Fields,
+    MisreadError,
+    Read,
+    duration,
+    each,
+    each_value,
+    one_of,
+    text,
+    truth,
+    unexpected,
+    whole,
+)
+from engine.dagfile.problems import Problems, TooManyProblemsError, did_you_mean
+from engine.dagfile.values import node_of
+from engine.dagfile.yaml_nodes import Entries, Node
+from engine.errors import InvalidPrincipal, Problem
+from engine.identity import Principal, PrincipalKind, Role
+from engine.model import Choice, OnExpire, Policy, ReasonRule
+
+MAX_QUORUM = 50
+
+POLICY_KEYS = (
+    "required_role",
+    "approvers",
+    "quorum",
+    "reject_quorum",
+    "self_approval",
+    "reason",
+    "expires_in",
+    "on_expire",
+)
+
+Reasons = tuple[ReasonRule, ReasonRule]
+
+_LINE = 1  # values of another file know no lines
+_ROLES = {role.label: role for role in Role}
+_RULES = {rule.value: rule for rule in ReasonRule}
+_CHOICES = tuple(choice.value for choice in Choice)
+_ENDS = {end.value: end for end in OnExpire}
+_ONE_PERSON = frozenset({PrincipalKind.SLACK_USER, PrincipalKind.EMAIL})
+
+
+def read_policy(
+    keys: Mapping[str, object], base: Policy, where: str
+) -> tuple[Policy, tuple[str, ...]]:
+    """The policy that plain values make, and every problem they have, as `where.key: what`.
+
+    Keys and values are those of a checkpoint in a DAG file; what is not there is as in `base`.
+    Keys that are none of a policy's are not looked at.
+    """
+    problems = Problems()
+    try:
+        policy = _of_values(keys, base, where, problems)
+    except TooManyProblemsError:
+        policy = base
+    return policy, tuple(problem.message for problem in problems.in_order())
+
+
+def _of_values(keys: Mapping[str, object], base: Policy, where: str, problems: Problems) -> Policy:
+    nodes: dict[str, Node] = {}
+    for key in (key for key in POLICY_KEYS if key in keys):
+        wrong = Problems()
+        node = node_of(keys[key], _LINE, wrong)
+        for problem in wrong.in_order():
+            problems.add(_LINE, f"{where}.{key}: {problem.message}")
+        if not wrong:
+            nodes[key] = node
+    fields = _Path(Entries(nodes, dict.fromkeys(nodes, _LINE), _LINE), where, problems)
+    return read_rules(fields, base)
+
+
+class _Path(Fields):
+    """Keys of a file that names them by their path."""
+
+    def told(self, key: str, message: str) -> str:
+        return f"{self.where}.{key}: {message}"
+
+
+def read_rules(fields: Fields, base: Policy) -> Policy:
+    """Read the policy that some keys make; what is not there is as in `base`."""
+    reasons = (base.approve_reason, base.reject_reason)
+    approve_reason, reject_reason = fields.get("reason", _reasons_reader(base), reasons)
+    policy = replace(
+        base,
+        required_role=fields.get("required_role", _role, base.required_role),
+        approvers=fields.get("approvers", _approvers, base.approvers),
+        quorum=fields.get("quorum", whole(1, MAX_QUORUM), base.quorum),
+        reject_quorum=fields.get("reject_quorum", whole(1, MAX_QUORUM), base.reject_quorum),
+        self_approval=fields.get("self_approval", truth, base.self_approval),
+        approve_reason=approve_reason,
+        reject_reason=reject_reason,
+        expires_in=fields.get("expires_in", duration, base.expires_in),
+        on_expire=fields.get("on_expire", one_of(_ENDS), base.on_expire),
+    )
+    _check_quorum(fields, policy)
+    return policy
+
+
+def _check_quorum(fields: Fields, policy: Policy) -> None:
+    if policy.quorum > 1 and policy.inputs:
+        fields.wrong("quorum", "expected 1, because a form ('inputs') has one author")
+    if not policy.approvers or any(who.kind not in _ONE_PERSON for who in policy.approvers):
+        return
+    for key, needed in (("quorum", policy.quorum), ("reject_quorum", policy.reject_quorum)):
+        if needed > len(policy.approvers) and (key in fields or "approvers" in fields):
+            named = len(policy.approvers)
+            fields.wrong(key, f"{needed} can never be reached, 'approvers' names only {named}")
+
+
+def _role(node: Node) -> Role:
+    role = Role.parse(text(node))
+    if role is None:
+        near = did_you_mean(text(node), _ROLES)
+        raise MisreadError(
+            Problem(f"expected Operator or Admin, got {text(node)!r}{near}", node.line)
+        )
+    if role is Role.VIEWER:
+        raise MisreadError(Problem("expected Operator or Admin: Viewers decide nothing", node.line))
+    return role
+
+
+def _approvers(node: Node) -> tuple[Principal, ...]:
+    approvers = each(node, _principal, "a list of users, groups or e-mails")
+    if not approvers:
+        raise unexpected(node, "at least one; leave the key out to let anyone with the role")
+    return tuple(dict.fromkeys(approvers))
+
+
+def _principal(node: Node) -> Principal:
+    try:
+        return Principal.parse(text(node))
+    except InvalidPrincipal as nobody:
+        raise MisreadError(Problem(str(nobody), node.line)) from nobody
+
+
+def _reasons_reader(base: Policy) -> Read[Reasons]:
+    """One word for both choices, or a word for each; one that is not there stays as in `base`."""
+    rule = one_of(_RULES)
+
+    def read(node: Node) -> Reasons:
+        if not isinstance(node, Entries):
+            both = rule(node)
+            return both, both
+        unknown = [
+            Problem(f"unknown key {key!r}{did_you_mean(key, _CHOICES)}", node.key_lines[key])
+            for key in node.nodes
+            if key not in _CHOICES
+        ]
+        if unknown:
+            raise MisreadError(*unknown)
+        rules = each_value(node, rule)
+        approve = rules.get(Choice.APPROVE, base.approve_reason)
+        return approve, rules.get(Choice.REJECT, base.reject_reason)
+
+    return read

@@ -1,0 +1,1 @@
+"""Adapters of engines elsewhere, on servers that answer as those engines do."""
