@@ -1,6 +1,7 @@
 """What the adapter of Airflow finds out: what became of a gate and a run, and a check."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from engine.model import RunState
 from tests.engine.backends.airflow_fake import ANA, AUTHOR, NOBODY, VIEWER
 from tests.engine.backends.airflow_stage import NO, RECORD, YES, FakeStage, adapter, staged
 from tests.engine.backends.faults import Trouble
-from tests.engine.build import FakeClock
+from tests.engine.build import NOW, FakeClock
 
 
 @pytest.fixture
@@ -143,6 +144,17 @@ class TestLooking:
         assert isinstance(found, Answered)
         assert (found.is_ours, found.went_on) == (True, False)
         assert found.found == "its task has failed there"
+
+    async def test_when_it_was_answered_is_told_on_our_clock(self, stage: FakeStage) -> None:
+        """Airflow has a clock of its own; here it is far from ours."""
+        gate = await stage.open()
+        await stage.backend.answer(gate.ref, YES)
+        found = await stage.backend.look(gate.ref, YES)
+        skew = (await stage.backend.check()).skew
+        assert skew
+        assert isinstance(found, Answered)
+        assert found.at
+        assert abs(found.at - (NOW - skew)) < timedelta(minutes=1)
 
     async def test_somebody_elses_no_that_failed_is_told_as_it_is(self, stage: FakeStage) -> None:
         """What it was meant to do is not for us to say."""
