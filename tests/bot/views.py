@@ -33,6 +33,7 @@ from engine import (
     TaskId,
     Voice,
 )
+from engine.model import Elsewhere
 
 ASKED_AT = datetime(2026, 1, 2, 13, 50, tzinfo=UTC)
 DECIDED_AT = datetime(2026, 1, 2, 14, 2, tzinfo=UTC)
@@ -65,6 +66,19 @@ def checkpoint(**changes: Any) -> Checkpoint:
         expires_at=EXPIRES_AT,
     )
     return replace(request, **changes)
+
+
+def gate(*options: str) -> Elsewhere:
+    """A gate on an Airflow, with these options beside its no."""
+    approving = options or ("Approve",)
+    return Elsewhere(
+        backend="air",
+        engine="airflow",
+        key="018f",
+        options=(*approving, "Stop"),
+        approving=approving,
+        rejecting="Stop",
+    )
 
 
 def voice(
