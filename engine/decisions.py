@@ -32,6 +32,7 @@ from engine.policy import (
     early_end,
     rule,
 )
+from engine.rulings import agree
 from engine.store import checkpoints, people, postings, trail
 from engine.store.writer import Tx
 
@@ -140,9 +141,11 @@ def _said_before(
 ) -> bool:
     said = {d.person_id: d for d in checkpoints.decisions(tx, checkpoint.id)}
     last = said.get(candidate.person_id)
-    return last is not None and (
-        (last.choice, last.reason, last.inputs, last.identity)
-        == (answer.choice, answer.reason, ruling.inputs, candidate.caller.identity)
+    return (
+        last is not None
+        and (last.choice, last.reason, last.identity)
+        == (answer.choice, answer.reason, candidate.caller.identity)
+        and agree(last.inputs, ruling.inputs)
     )
 
 

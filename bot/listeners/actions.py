@@ -65,7 +65,7 @@ _CHOICES = {
     REJECT_IN_MODAL: Choice.REJECT,
 }
 _KNOWN = (*_CHOICES, OPTIONS, ASK_AGAIN, DETAILS, REVIEW, REFRESH, NEXT, OPEN_THERE)
-_UNKNOWN = re.compile(f"(?!(?:{'|'.join(_KNOWN)})$).*")
+_UNKNOWN = re.compile(f"^(?!(?:{'|'.join(_KNOWN)})$).*")
 
 _AN_OPTION = re.compile(f"^{OPTIONS}$")
 

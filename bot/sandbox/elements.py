@@ -88,6 +88,12 @@ def _initial_is_offered(element: Any, pointer: str) -> Iterator[Violation]:
         yield broken(pointer, "initial option must be one of the options")
 
 
+def _chosen_are_not_too_many(element: Any, pointer: str) -> Iterator[Violation]:
+    most, chosen = element.get("max_selected_items"), _listed(element.get("initial_options"))
+    if isinstance(most, int) and len(chosen) > most:
+        yield broken(pointer, "initial options must not exceed max_selected_items")
+
+
 def _options_are_there(element: Any, pointer: str) -> Iterator[Violation]:
     if (element.get("options") is None) == (element.get("option_groups") is None):
         yield broken(pointer, "exactly one of options and option_groups is required")
@@ -131,6 +137,7 @@ STATEFUL: dict[str, Check] = {
         ),
         _options_are_there,
         _initial_is_offered,
+        _chosen_are_not_too_many,
     ),
     "radio_buttons": every(
         _element({"options": array(MARKED_OPTION, 10)}, {"initial_option": MARKED_OPTION}),

@@ -50,7 +50,9 @@ def answer(element: Mapping[str, Any], given: Any) -> Json:
     if key == "selected_option" and given not in (None, ""):
         value = _option(element, given)
     elif key == "selected_options":
-        value = [_option(element, one) for one in given or []]
+        listed = [given] if isinstance(given, str) and given else given or []
+        value = [_option(element, one) for one in listed]
+        value = [one for place, one in enumerate(value) if one not in value[:place]]
     elif key == "selected_date_time" and given not in (None, ""):
         value = int(given)
     elif given == "":
@@ -128,7 +130,13 @@ def _number(element: Mapping[str, Any], value: str) -> str | None:
     return f"Must be {most} or less." if most is not None and number > float(most) else None
 
 
-_CLIENT_CHECKS: dict[str, Callable[[Mapping[str, Any], str], str | None]] = {
+def _selected(element: Mapping[str, Any], value: list[Any]) -> str | None:
+    most = element.get("max_selected_items")
+    return f"Choose {most} at most." if most is not None and len(value) > most else None
+
+
+_CLIENT_CHECKS: dict[str, Callable[[Mapping[str, Any], Any], str | None]] = {
+    "multi_static_select": _selected,
     "plain_text_input": _length,
     "number_input": _number,
 }

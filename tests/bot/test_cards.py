@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bot.cards import approval_card, expired_notice, metadata, run_result
 from bot.sandbox.limits import check_message
@@ -13,6 +14,8 @@ from engine import (
     CheckpointView,
     Choice,
     Fact,
+    InputField,
+    InputType,
     OnExpire,
     Policy,
     Principal,
@@ -35,6 +38,7 @@ from tests.bot.views import (
     cancelled,
     expired,
     forced,
+    gate,
     rejected,
     run,
     voice,
@@ -79,6 +83,75 @@ def test_a_waiting_card_says_what_is_asked_by_whom_and_until_when() -> None:
         "digest 1a2b3c4d",
     ):
         assert expected in read
+
+
+def _gate(*options: str, kind: InputType = InputType.CHOICE) -> CheckpointView:
+    """A gate of another engine that goes on in one of these ways."""
+    field = InputField(name="option", type=kind, required=True, options=options)
+    return waiting(policy=Policy(inputs=(field,)), elsewhere=gate(*options))
+
+
+def test_a_few_options_have_a_button_each() -> None:
+    """The first stands out; each carries its place, the request, and a label to be read out."""
+    canary, full, reject, details = _buttons(_gate("canary", "full"))
+    assert [b["text"]["text"] for b in (canary, full)] == ["canary", "full"]
+    assert [b["action_id"] for b in (canary, full)] == ["option:0", "option:1"]
+    assert (canary["style"], full.get("style")) == ("primary", None)
+    assert canary["value"] == full["value"] == f"{CHECKPOINT_ID}.{DIGEST}"
+    assert full["accessibility_label"] == "full deploy · approve_release"
+    assert [b["action_id"] for b in (reject, details)] == ["reject", "details"]
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        pytest.param(_gate("a", "b", "c", "d", "e"), id="many"),
+        pytest.param(_gate("a", "b", kind=InputType.CHOICES), id="several at once"),
+        pytest.param(_gate("a" * 80 + "1", "a" * 80 + "2"), id="alike once cut"),
+        pytest.param(_gate("go  on", "go on"), id="alike once shown"),
+        pytest.param(_gate("Go", "go"), id="alike but for capitals"),
+        pytest.param(_gate("go", "Reject"), id="like another button"),
+        pytest.param(_gate("go", " \n "), id="nothing to read"),
+    ],
+)
+def test_options_that_make_no_buttons_are_chosen_in_the_form(view: CheckpointView) -> None:
+    """One button leads there."""
+    choose, *others = _buttons(view)
+    assert (choose["text"]["text"], choose["action_id"]) == ("Choose …", "approve")
+    assert [b["action_id"] for b in others] == ["reject", "details"]
+
+
+def test_an_input_of_that_name_makes_no_buttons_for_a_run_of_ours() -> None:
+    """Only gates of other engines have options; a DAG file may ask for an `option`."""
+    view = _gate("canary", "full")
+    ours = replace(view, checkpoint=replace(view.checkpoint, elsewhere=None))
+    assert [b["action_id"] for b in _buttons(ours)] == ["approve", "reject", "details"]
+
+
+def test_a_settled_card_tells_which_option_was_taken() -> None:
+    """Who reads the channel sees how it goes on, not only that it does."""
+    taken = voice(ANA, inputs={"option": ["canary", "dry"]})
+    card = approval_card(approved(taken, elsewhere=gate()))
+    assert "canary, dry" in words(card.blocks)
+
+
+def test_votes_for_different_things_are_not_counted_together() -> None:
+    """The card says how many agree, and that the others do not."""
+    votes = [voice(ANA, inputs={"option": "canary"}), voice(BOB, inputs={"option": "full"})]
+    view = _gate("canary", "full")
+    asked = replace(view.checkpoint, policy=replace(view.checkpoint.policy, quorum=2))
+    split = replace(view, checkpoint=asked, voices=tuple(votes))
+    assert "1 of 2: Ana and Bob ✅, not for the same" in words(approval_card(split).blocks)
+
+
+@ROOMY
+@given(st.lists(hostile.text, min_size=2, max_size=5, unique=True))
+def test_whatever_options_are_called_slack_takes_the_card(options: list[str]) -> None:
+    """No option makes a card that Slack refuses, or two buttons that look the same."""
+    view = _gate(*options)
+    assert_message(approval_card(view))
+    said = [b["text"]["text"].casefold() for b in _buttons(view)]
+    assert len(set(said)) == len(said)
 
 
 def test_a_waiting_card_can_be_approved_rejected_or_looked_at() -> None:

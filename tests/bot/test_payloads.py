@@ -28,6 +28,7 @@ from bot.tokens import (
     ListKind,
     ListState,
     Target,
+    option_index,
     parse_form_state,
     parse_list_state,
     parse_target,
@@ -61,6 +62,18 @@ VIEW = {
             },
             "input:day.1a2b3c4d": {
                 "input:day": {"type": "datepicker", "selected_date": "2026-01-31"}
+            },
+            "input:on.1a2b3c4d": {
+                "input:on": {
+                    "type": "multi_static_select",
+                    "selected_options": [
+                        {"text": {"type": "plain_text", "text": "EU"}, "value": "eu"},
+                        {"text": {"type": "plain_text", "text": "US"}, "value": "us"},
+                    ],
+                }
+            },
+            "input:off.1a2b3c4d": {
+                "input:off": {"type": "multi_static_select", "selected_options": []}
             },
             "input:note.1a2b3c4d": {"input:note": {"type": "plain_text_input", "value": None}},
         }
@@ -143,12 +156,45 @@ def test_an_enterprise_is_one_realm() -> None:
 
 
 def test_a_submission_brings_reason_and_inputs_by_name() -> None:
-    """Every kind of field is read as text; what was left empty is absent."""
+    """Fields are read as text, or as lists of options; what was left empty is absent."""
     sent = parse_submission(SENT)
     assert isinstance(sent, Submission)
     assert (sent.who, sent.target, sent.choice) == (ANA, TARGET, Choice.APPROVE)
     assert sent.reason == "looks good"
-    assert sent.inputs == {"percent": "10", "dry": "false", "day": "2026-01-31"}
+    assert sent.inputs == {"percent": "10", "dry": "false", "day": "2026-01-31", "on": ["eu", "us"]}
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"selected_options": "eu"},
+        {"selected_options": {"value": "eu"}},
+        {"selected_options": ["eu"]},
+        {"selected_options": [{"value": ""}]},
+        {"selected_options": [{"value": 7}]},
+        {"selected_options": [{"value": "eu"}] * 101},
+        {"selected_option": ["eu"]},
+        {"value": ["eu"]},
+        {"value": 7},
+    ],
+)
+def test_a_tampered_field_is_refused(entry: object) -> None:
+    """What is neither a text nor a list of options did not come from our form."""
+    values = {"input:on.1a2b3c4d": {"input:on": entry}}
+    sent = {**SENT, "view": {**VIEW, "state": {"values": values}}}
+    assert isinstance(parse_submission(sent), Malformed)
+
+
+@pytest.mark.parametrize(
+    ("action_id", "index"),
+    [
+        *(("option:0", 0), ("option:12", 12), ("option:123", None), ("option:-1", None)),
+        *(("option:", None), ("option:0 ", None), ("option:\u0663", None), ("approve", None)),
+    ],
+)
+def test_a_button_for_an_option_carries_its_place(action_id: str, index: int | None) -> None:
+    """Never its text; anything else is no such button."""
+    assert option_index(action_id) == index
 
 
 def test_a_page_turn_brings_the_state_of_the_list() -> None:

@@ -69,6 +69,20 @@ def checkpoint(**changes: Any) -> Checkpoint:
     return replace(request, **changes)
 
 
+def gate(*options: str) -> Elsewhere:
+    """A gate on an Airflow, with these options beside its no."""
+    approving = options or ("Approve",)
+    return Elsewhere(
+        backend="air",
+        engine="airflow",
+        key="018f",
+        options=(*approving, "Stop"),
+        approving=approving,
+        rejecting="Stop",
+        choosing="option",
+    )
+
+
 def voice(
     person: PersonView = ANA,
     choice: Choice = Choice.APPROVE,

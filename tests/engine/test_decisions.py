@@ -307,6 +307,37 @@ async def test_the_second_person_settles(store: Store, two_needed: Checkpoint) -
     assert outcome.checkpoint.state is CheckpointState.APPROVED
 
 
+async def test_a_quorum_agrees_on_the_form(store: Store) -> None:
+    """Who says yes to something else is recorded, and counts with those who say the same."""
+    await store.write(lambda tx: give_roles(tx, "U0ANA", "U0BOB", "U0CID"))
+    form = (InputField(name="option", type=InputType.CHOICE, options=("canary", "full")),)
+    opened = await store.write(partial(waiting, policy=Policy(quorum=2, inputs=form)))
+
+    async def picks(user: str, option: str) -> Decided:
+        said = answer(digest=opened.request_digest, inputs={"option": option})
+        voters = [caller(one) for one in ("U0ANA", "U0BOB", "U0CID") if one != user]
+        work = partial(decide, checkpoint_id=opened.id, caller=caller(user))
+        return decided(await store.write(partial(work, answer=said, voters=voters)))
+
+    await picks("U0ANA", "canary")
+    assert isinstance((await picks("U0BOB", "full")).ruling, Accepted)
+    ruling = (await picks("U0CID", "full")).ruling
+    assert isinstance(ruling, Settled)
+    assert (len(ruling.counted), ruling.inputs) == (2, {"option": "full"})
+
+
+async def test_a_changed_form_is_a_changed_mind(store: Store) -> None:
+    """The same yes to something else is written, also where Python takes the two for equal."""
+    await store.write(lambda tx: give_roles(tx, "U0ANA"))
+    form = (InputField(name="plan", type=InputType.JSON),)
+    opened = await store.write(partial(waiting, policy=Policy(quorum=2, inputs=form)))
+    for typed in ("true", "1", "1.0"):
+        said = answer(digest=opened.request_digest, inputs={"plan": typed})
+        await store.write(partial(decide, checkpoint_id=opened.id, caller=caller(), answer=said))
+    written = await store.read(partial(checkpoints.decisions, checkpoint_id=opened.id))
+    assert [decision.inputs["plan"] for decision in written] == [True, 1]
+
+
 async def test_a_vote_whose_voter_was_not_looked_up_again_does_not_count(
     store: Store, two_needed: Checkpoint
 ) -> None:

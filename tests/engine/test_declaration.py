@@ -210,6 +210,19 @@ def problems_of(make: Callable[[], Dag]) -> list[str]:
     return [f"{(p.line or 0) - first}: {p.message}" for p in caught.value.problems]
 
 
+def test_fields_of_other_engines_are_not_of_a_dag() -> None:
+    """A DAG is carried to other engines as it is, so it has only what all of them have."""
+
+    def make() -> Dag:
+        several = InputField(name="on", type=InputType.CHOICES, options=("a",))
+        ruled = InputField(name="n", schema={"pattern": "a"})
+        return declare("d", checkpoint("ok", inputs=[several, ruled]))
+
+    ruled, several, _ = problems_of(make)
+    assert ruled == "3: unknown key 'schema' in input 'n' of task 'ok'"
+    assert several.startswith("3: 'type' in input 'on' of task 'ok': expected one of text,")
+
+
 def test_every_problem_is_told_with_the_line_of_its_declaration() -> None:
     """Graph, form and reference are checked as in a file, all at once."""
 

@@ -154,6 +154,15 @@ INVALID: dict[str, tuple[Json, str]] = {
         confirmed(confirm=plain("x" * 31)),
         "/blocks/0/elements/0/confirm/confirm/text",
     ),
+    "more chosen than may be": (
+        chosen(
+            "multi_static_select",
+            3,
+            max_selected_items=1,
+            initial_options=[option("1"), option("2")],
+        ),
+        "/blocks/0/elements/0",
+    ),
     "no options": (chosen("static_select", 0), "/blocks/0/elements/0/options"),
     "101 options": (chosen("static_select", 101), "/blocks/0/elements/0/options"),
     "six in overflow": (chosen("overflow", 6), "/blocks/0/elements/0/options"),

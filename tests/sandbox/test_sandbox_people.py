@@ -159,6 +159,46 @@ async def test_the_client_refuses_a_bad_form_itself(
     assert app.payloads("view_submission") == []
 
 
+def several(**more: Any) -> Json:
+    """A field in which several options can be chosen."""
+    options = [
+        {"text": {"type": "plain_text", "text": text}, "value": text.lower()}
+        for text in ("Canary", "Full", "Dry")
+    ]
+    element = {"type": "multi_static_select", "action_id": "on", "options": options, **more}
+    label = {"type": "plain_text", "text": "On"}
+    return {"type": "input", "block_id": "several", "label": label, "element": element}
+
+
+async def test_several_options_are_sent_in_the_order_they_were_chosen(
+    sandbox: Sandbox, app: SocketApp, card: Json, form: Json
+) -> None:
+    """A multi select sends its selected_options, by value or by what the person reads."""
+    asking = {**form, "blocks": [*form["blocks"], several()]}
+    bob = await _with_modal(sandbox, app, card, asking)
+    await bob.submit({"Reason": "why", "percent": "5", "On": ["Full", "canary", "full"]})
+    view = app.payloads("view_submission")[0]["view"]
+    entry = view["state"]["values"]["several"]["on"]
+    assert entry["type"] == "multi_static_select"
+    assert [option["value"] for option in entry["selected_options"]] == ["full", "canary"]
+
+
+async def test_what_a_multi_select_does_not_take(
+    sandbox: Sandbox, app: SocketApp, card: Json, form: Json
+) -> None:
+    """Nothing chosen, too much chosen and what is not on offer never reach the app."""
+    asking = {**form, "blocks": [*form["blocks"], several(max_selected_items=1)]}
+    bob = await _with_modal(sandbox, app, card, asking)
+    rest = {"Reason": "why", "percent": "5"}
+    empty = await bob.submit({**rest, "On": []})
+    assert empty.modal["errors"] == {"several": "Please complete this required field."}
+    many = await bob.submit({**rest, "On": ["canary", "full"]})
+    assert many.modal["errors"] == {"several": "Choose 1 at most."}
+    with pytest.raises(CannotDo, match="not an option"):
+        await bob.submit({**rest, "On": ["half"]})
+    assert app.payloads("view_submission") == []
+
+
 async def test_field_errors_keep_the_modal_open(
     sandbox: Sandbox, app: SocketApp, card: Json, form: Json
 ) -> None:

@@ -43,10 +43,18 @@ function boxes(element, current, changed, name, kind) {
     const values = inputs.filter((input) => input.checked).map((input) => input.value);
     return kind === "radio" ? (values[0] ?? null) : values;
   };
+  const most = element.max_selected_items ?? Infinity;
+  const limit = () => {
+    const full = read().length >= most;
+    for (const input of inputs) input.disabled = full && !input.checked;
+  };
   const rows = options.map((option) => {
     const input = h("input", { type: kind, name, value: option.value });
     input.checked = picked.has(option.value);
-    input.addEventListener("change", () => changed(read(), input));
+    input.addEventListener("change", () => {
+      if (kind === "checkbox") limit();
+      changed(read(), input);
+    });
     inputs.push(input);
     return h(
       "label",
@@ -55,6 +63,7 @@ function boxes(element, current, changed, name, kind) {
       h("span", {}, words(option.text), option.description && h("small", {}, words(option.description))),
     );
   });
+  if (kind === "checkbox") limit();
   return { node: h("div", { class: "options" }, rows), read };
 }
 
