@@ -34,7 +34,7 @@ _NO_FORMATS = FormatChecker(formats=())  # patterns are tried by the library tha
 _LOCAL = ("#/$defs/", "#/definitions/")
 _MOST_STEPS = 20_000
 _MATCH_STEPS = 200  # what a pattern costs of them
-_PATTERN_S = 0.05
+_PATTERN_S = 0.02
 _MOST_PATTERN = 500  # characters
 
 
