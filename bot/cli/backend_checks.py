@@ -97,7 +97,7 @@ def undecidable(settings: BackendSettings) -> Iterator[Check]:
         if not rule.ignored and not rule.policy.self_approval:
             found = (
                 "a Prefect server does not tell who started a run: with self_approval = false "
-                f"nobody may decide (dag {rule.dag!r}, task {rule.task!r})"
+                f"nobody may decide what no schedule started (dag {rule.dag!r}, task {rule.task!r})"
             )
             advice = "say self_approval = true, with approvers or a quorum where that matters"
             yield _check(settings, Status.WARN, found, advice)

@@ -243,17 +243,24 @@ def test_settings_hold_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert "hunter2" not in repr(load_settings())
 
 
-def test_a_short_wake_token_is_refused_and_not_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_variables_with_secrets_are_known(tmp_path: Path) -> None:
+    """So that they can be kept from the worker."""
+    configured(tmp_path, FULL)
+    assert load_settings().secret_variables == {"AIRFLOW_PASSWORD", "SIGNOFF_WAKE_TOKEN"}
+
+
+@pytest.mark.parametrize("token", ["hunter2", "hunter2-hunter2-hunter2\n"])
+def test_a_poor_wake_token_is_refused_and_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, token: str
 ) -> None:
-    """It could be guessed."""
-    monkeypatch.setenv("SIGNOFF_WAKE_TOKEN", "hunter2")
+    """It could be guessed; one with a line break could not be sent."""
+    monkeypatch.setenv("SIGNOFF_WAKE_TOKEN", token)
     (problem,) = problems(tmp_path, "")
     assert problem.startswith("SIGNOFF_WAKE_TOKEN: expected a secret of at least 16 characters")
     assert "hunter2" not in problem
 
 
-@pytest.mark.parametrize("address", ["8791", ":8791", "host:", "host:99999", "host:x"])
+@pytest.mark.parametrize("address", ["8791", ":8791", "host:", "host:99999", "host:x", "host: 80"])
 def test_where_to_listen_is_a_host_and_a_port(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
