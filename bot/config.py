@@ -20,7 +20,7 @@ from bot.variables import (
     channel,
     deciding,
     listen_at,
-    role_named,
+    role_of,
     starts,
     upper,
     web_address,
@@ -65,10 +65,10 @@ class Environment(BaseSettings):
     APPROVAL_EXPIRES_H: float = Field(
         72, gt=0, le=_LONGEST_H, description=f"hours above 0, at most {_LONGEST_H}"
     )
-    APPROVER_RBAC_ROLE: Annotated[Role, BeforeValidator(role_named), AfterValidator(deciding)] = (
-        Field(Role.OPERATOR, description="Operator or Admin")
+    APPROVER_RBAC_ROLE: Annotated[Role, BeforeValidator(role_of), AfterValidator(deciding)] = Field(
+        Role.OPERATOR, description="Operator or Admin"
     )
-    USER_RBAC_ROLE: Annotated[Role, BeforeValidator(role_named)] = Field(
+    USER_RBAC_ROLE: Annotated[Role, BeforeValidator(role_of)] = Field(
         Role.VIEWER, description="Viewer, Operator or Admin"
     )
     SIGNOFF_LOCAL_MODE: bool = Field(False, description="true or false")

@@ -16,7 +16,7 @@ _BEARER = re.compile(rf"[\x21-\x7e]{{{SHORTEST_TOKEN},}}")
 _URL = re.compile(r"https?://[^\s/]+(/\S*)?")
 
 
-def role_named(text: object) -> object:
+def role_of(text: object) -> object:
     """The role of a name."""
     role = Role.parse(text) if isinstance(text, str) else text
     if role is None:
