@@ -224,14 +224,21 @@ def test_what_is_wrong_is_told_by_its_key(tmp_path: Path, toml: str, expected: s
 
 
 def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
-    """One bad key hides no other, nor one of another backend."""
+    """One bad key hides no other, nor one of another backend; nor does a bad engine."""
     toml = replaced("poll_s = 10", "poll_s = 0").replace("quorum = 2", "quorum = 0")
     found = problems(tmp_path, toml + '[backends.flows]\nengine = "prefect"\n')
     assert [problem.split(": ")[1] for problem in found] == [
-        "backends.prod.gates[1].quorum",
         "backends.prod.poll_s",
+        "backends.prod.gates[1].quorum",
         "backends.flows.url",
         "backends.flows.tenant",
+    ]
+    found = problems(
+        tmp_path, replaced('"airflow"', '"airflw"').replace("poll_s = 10", "poll_s = 0")
+    )
+    assert [problem.split(": ")[1] for problem in found] == [
+        "backends.prod.engine",
+        "backends.prod.poll_s",
     ]
 
 
