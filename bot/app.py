@@ -135,7 +135,7 @@ async def _run(
         _talk_to_slack(store, settings, stop, way_in, heartbeat, folder),
     ]
     if with_worker:
-        parts.append(supervise_worker(stop))
+        parts.append(supervise_worker(stop, settings.secret_variables))
     await _together(stop, *parts)
 
 

@@ -60,18 +60,22 @@ class _Backend:
         """The backend; None when what is wrong leaves nothing of use."""
         self._check_name()
         kind = self._engine(self.value)
-        known = (*OWN_KEYS, *RULE_KEYS, *(LOGIN_KEYS[kind] if kind else ()))
+        logins = [
+            key for engine in LOGIN_KEYS if kind in (None, engine) for key in LOGIN_KEYS[engine]
+        ]
+        known = (*OWN_KEYS, *RULE_KEYS, *logins)
         table = known_keys(self.reader, self.value, self.where, known)
-        url = self._url(table)
+        url, every, ca_file = self._url(table), self._every(table), self._ca_file(table)
         rules = tuple(RuleReader(self.reader, self.where).rules(table, defaults))
+        users = self._users(table)
         if kind is None:
             return None
         return BackendSettings(
-            plan=BackendPlan(name=self.name, kind=kind, rules=rules, users=self._users(table)),
+            plan=BackendPlan(name=self.name, kind=kind, rules=rules, users=users),
             url=url,
             login=self._login(table, kind),
-            every=self._every(table),
-            ca_file=self._ca_file(table),
+            every=every,
+            ca_file=ca_file,
         )
 
     def _check_name(self) -> None:

@@ -1,7 +1,6 @@
 """The configuration: environment and `signoff.toml` in, frozen `Settings` out."""
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,78 +13,29 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.backend_settings import BackendSettings
 from bot.config_file import ConfigFile, read_config_file
-from bot.toml_reader import is_channel
+from bot.variables import (
+    SHORTEST_TOKEN,
+    address,
+    bearer,
+    channel,
+    deciding,
+    listen_at,
+    role_of,
+    starts,
+    upper,
+    web_address,
+)
 from engine import AuditSurface, Defaults, InvalidSettings, LocalMode, Role, Wanted
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
-_SHORTEST_TOKEN = 16
-_LAST_PORT = 65_535
 _LONGEST_H = 365 * 24
-_URL = re.compile(r"https?://[^\s/]+(/\S*)?")
 
 
 def default_database_url() -> str:
     """An SQLite file in the user's own data folder."""
     folder = platformdirs.user_data_path("signoff", appauthor=False)
     return f"sqlite:///{folder / 'signoff.sqlite'}"
-
-
-def _role(text: object) -> object:
-    role = Role.parse(text) if isinstance(text, str) else text
-    if role is None:
-        raise ValueError("no such role")
-    return role
-
-
-def _deciding(role: Role) -> Role:
-    if role is Role.VIEWER:
-        raise ValueError("Viewers decide nothing")
-    return role
-
-
-def _starts(*prefixes: str) -> AfterValidator:
-    def check(secret: SecretStr) -> SecretStr:
-        if not secret.get_secret_value().startswith(prefixes):
-            raise ValueError("another kind of token")
-        return secret
-
-    return AfterValidator(check)
-
-
-def _upper(text: object) -> object:
-    return text.upper() if isinstance(text, str) else text
-
-
-def _web_address(text: str) -> str:
-    if not _URL.fullmatch(text):
-        raise ValueError("not a web address")
-    return text if text.endswith("/") else f"{text}/"
-
-
-def _long_enough(secret: SecretStr) -> SecretStr:
-    if len(secret.get_secret_value()) < _SHORTEST_TOKEN:
-        raise ValueError("too short to be kept secret")
-    return secret
-
-
-def _address(text: str) -> str:
-    listen_at(text)
-    return text
-
-
-def listen_at(text: str) -> tuple[str, int]:
-    """Host and port of `127.0.0.1:8791` or `[::1]:8791`. Raises `ValueError`."""
-    host, _, port = text.rpartition(":")
-    if not host or not port.isascii() or not 0 <= int(port) <= _LAST_PORT:
-        raise ValueError("not HOST:PORT")
-    return host.removeprefix("[").removesuffix("]"), int(port)
-
-
-def _channel(text: str) -> str:
-    if not is_channel(text):
-        raise ValueError("not a channel")
-    return text
 
 
 class Environment(BaseSettings):
@@ -99,26 +49,26 @@ class Environment(BaseSettings):
         default_factory=default_database_url, description="sqlite:///PATH or postgresql://…"
     )
     SIGNOFF_CONFIG: Path = Field(Path("signoff.toml"), description="a path")
-    SLACK_BOT_TOKEN: Annotated[SecretStr, _starts("xoxb-", "xoxe.xoxb-")] | None = Field(
+    SLACK_BOT_TOKEN: Annotated[SecretStr, starts("xoxb-", "xoxe.xoxb-")] | None = Field(
         None, description="a bot token (xoxb-…)"
     )
-    SLACK_APP_TOKEN: Annotated[SecretStr, _starts("xapp-")] | None = Field(
+    SLACK_APP_TOKEN: Annotated[SecretStr, starts("xapp-")] | None = Field(
         None, description="an app-level token (xapp-…)"
     )
     SLACK_SIGNING_SECRET: SecretStr | None = Field(None, description="the signing secret")
-    SLACK_API_URL: Annotated[str, AfterValidator(_web_address)] = Field(
+    SLACK_API_URL: Annotated[str, AfterValidator(web_address)] = Field(
         "https://slack.com/api/", description="a web address"
     )
-    SIGNOFF_CHANNEL: Annotated[str, AfterValidator(_channel)] | None = Field(
+    SIGNOFF_CHANNEL: Annotated[str, AfterValidator(channel)] | None = Field(
         None, description="a channel such as #approvals or C0123ABCD"
     )
     APPROVAL_EXPIRES_H: float = Field(
         72, gt=0, le=_LONGEST_H, description=f"hours above 0, at most {_LONGEST_H}"
     )
-    APPROVER_RBAC_ROLE: Annotated[Role, BeforeValidator(_role), AfterValidator(_deciding)] = Field(
+    APPROVER_RBAC_ROLE: Annotated[Role, BeforeValidator(role_of), AfterValidator(deciding)] = Field(
         Role.OPERATOR, description="Operator or Admin"
     )
-    USER_RBAC_ROLE: Annotated[Role, BeforeValidator(_role)] = Field(
+    USER_RBAC_ROLE: Annotated[Role, BeforeValidator(role_of)] = Field(
         Role.VIEWER, description="Viewer, Operator or Admin"
     )
     SIGNOFF_LOCAL_MODE: bool = Field(False, description="true or false")
@@ -132,13 +82,13 @@ class Environment(BaseSettings):
     CHECKPOINTS_PATH: Path | None = Field(None, description="a path")
     STATE_STORE_PATH: Path | None = Field(None, description="a path")
     ORCH_EVENTS_PATH: Path | None = Field(None, description="a path")
-    SIGNOFF_WAKE_TOKEN: Annotated[SecretStr, AfterValidator(_long_enough)] | None = Field(
-        None, description=f"a secret of at least {_SHORTEST_TOKEN} characters"
+    SIGNOFF_WAKE_TOKEN: Annotated[SecretStr, AfterValidator(bearer)] | None = Field(
+        None, description=f"a secret of at least {SHORTEST_TOKEN} characters, without spaces"
     )
-    SIGNOFF_WAKE_LISTEN: Annotated[str, AfterValidator(_address)] = Field(
+    SIGNOFF_WAKE_LISTEN: Annotated[str, AfterValidator(address)] = Field(
         "127.0.0.1:8791", description="HOST:PORT"
     )
-    SIGNOFF_LOG_LEVEL: Annotated[LogLevel, BeforeValidator(_upper)] = Field(
+    SIGNOFF_LOG_LEVEL: Annotated[LogLevel, BeforeValidator(upper)] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR"
     )
 
@@ -177,6 +127,12 @@ class Settings:
     backends: tuple[BackendSettings, ...] = ()
     wake_token: SecretStr | None = None  # None: nobody can wake us
     wake_at: tuple[str, int] = ("127.0.0.1", 0)  # host and port; 0: any free one
+
+    @property
+    def secret_variables(self) -> frozenset[str]:
+        """The variables, beside Slack's, whose values only the bot itself may know."""
+        named = {one.login.variable for one in self.backends if one.login is not None}
+        return frozenset({*named, "SIGNOFF_WAKE_TOKEN"})
 
     @property
     def channel(self) -> str | None:

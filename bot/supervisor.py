@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 log = logging.getLogger(__name__)
 
@@ -16,16 +16,21 @@ _STEADY_S = 30.0  # a worker that lived this long was not failing at its start
 _DRAIN_S = 10.0
 
 
-def worker_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """What the worker may know: everything but Slack's secrets."""
-    return {name: value for name, value in environment.items() if not name.startswith("SLACK_")}
+def worker_environment(environment: Mapping[str, str], secrets: Collection[str]) -> dict[str, str]:
+    """What the worker may know: everything but Slack's secrets, and those that are named."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if not name.startswith("SLACK_") and name not in secrets
+    }
 
 
-async def supervise_worker(stop: asyncio.Event) -> None:
+async def supervise_worker(stop: asyncio.Event, secrets: Collection[str]) -> None:
     """Start a worker, and another whenever it ends, until `stop` is set; then let it drain.
 
     The worker reads our end of a pipe: when this process dies, however it dies, the
-    pipe closes and the worker drains and ends, so that no orphan holds its lock.
+    pipe closes and the worker drains and ends, so that no orphan holds its lock. It is not
+    given the variables that are `secrets`.
     """
     pause_s = _FIRST_PAUSE_S
     loop = asyncio.get_running_loop()
@@ -38,7 +43,7 @@ async def supervise_worker(stop: asyncio.Event) -> None:
             "worker",
             "--supervised",
             stdin=asyncio.subprocess.PIPE,
-            env=worker_environment(os.environ),
+            env=worker_environment(os.environ, secrets),
         )
         log.info("worker %d started", worker.pid)
         code = await _watch(worker, stop)

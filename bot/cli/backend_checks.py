@@ -27,6 +27,23 @@ _LOGIN_ADVICE = {
     BackendKind.PREFECT: "give key_from or auth_from as the server wants it",
 }
 
+_UNDECIDABLE = {
+    BackendKind.AIRFLOW: (
+        "users names nobody: unless self_approval is true, nobody may decide what somebody started"
+    ),
+    BackendKind.PREFECT: (
+        "a Prefect server does not tell who started a run: unless self_approval is true, nobody "
+        "may decide what somebody started"
+    ),
+}
+_DECIDABLE = {
+    BackendKind.AIRFLOW: (
+        "name Airflow's users under users, or say self_approval = true; none of that is needed "
+        "where all of them are called by their e-mail addresses"
+    ),
+    BackendKind.PREFECT: "say self_approval = true, with approvers or a quorum where it matters",
+}
+
 
 def ask_backends(
     configured: Sequence[BackendSettings], clock: Clock, environment: Mapping[str, str]
@@ -91,16 +108,14 @@ def _rights(settings: BackendSettings, health: Health) -> Check:
 
 def undecidable(settings: BackendSettings) -> Iterator[Check]:
     """The rules that would let nobody decide, as far as that is known beforehand."""
-    if settings.plan.kind is not BackendKind.PREFECT:
+    plan = settings.plan
+    if plan.kind is BackendKind.AIRFLOW and plan.users:
         return
-    for rule in settings.plan.rules:
+    for rule in plan.rules:
         if not rule.ignored and not rule.policy.self_approval:
-            found = (
-                "a Prefect server does not tell who started a run: with self_approval = false "
-                f"nobody may decide (dag {rule.dag!r}, task {rule.task!r})"
-            )
-            advice = "say self_approval = true, with approvers or a quorum where that matters"
-            yield _check(settings, Status.WARN, found, advice)
+            gates = f"dag {rule.dag!r}, task {rule.task!r}"
+            found = f"{_UNDECIDABLE[plan.kind]} ({gates})"
+            yield _check(settings, Status.WARN, found, _DECIDABLE[plan.kind])
 
 
 async def _waiting(settings: BackendSettings, backend: Backend) -> Check:

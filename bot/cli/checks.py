@@ -72,9 +72,12 @@ def _settings(settings: Settings) -> Iterator[Check]:
         advice = "`signoff init` writes one, or set SIGNOFF_CONFIG"
         yield Check("settings", Status.WARN, f"there is no {path}", advice)
     known = tuple(Environment.model_fields)
-    secrets = {one.login.variable for one in settings.backends if one.login is not None}
     for name in sorted(os.environ):
-        if name.startswith("SIGNOFF_") and name not in {*known, *secrets, *_OF_TASKS}:
+        if name.startswith("SIGNOFF_") and name not in {
+            *known,
+            *settings.secret_variables,
+            *_OF_TASKS,
+        }:
             advice = f"it is not read{did_you_mean(name, known)}"
             yield Check("settings", Status.WARN, f"{name} is set", advice)
     if Environment().SIGNOFF_LOCAL_MODE and settings.local is None:

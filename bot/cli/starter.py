@@ -26,6 +26,14 @@ viewer = []
 # channel = "#acme-approvals"
 # [tenants.acme.dags.deploy]
 # channel = "#acme-deploys"
+
+# Gates of Airflow or Prefect can be asked about here, too; `signoff backends check` tries it.
+# [backends.prod]
+# engine = "airflow"
+# url = "https://airflow.example.com"
+# username = "signoff"
+# password_from = "AIRFLOW_PASSWORD"  # the variable that holds it
+# tenant = "acme"
 """
 
 HELLO = """\

@@ -224,14 +224,21 @@ def test_what_is_wrong_is_told_by_its_key(tmp_path: Path, toml: str, expected: s
 
 
 def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
-    """One bad key hides no other, nor one of another backend."""
+    """One bad key hides no other, nor one of another backend; nor does a bad engine."""
     toml = replaced("poll_s = 10", "poll_s = 0").replace("quorum = 2", "quorum = 0")
     found = problems(tmp_path, toml + '[backends.flows]\nengine = "prefect"\n')
     assert [problem.split(": ")[1] for problem in found] == [
-        "backends.prod.gates[1].quorum",
         "backends.prod.poll_s",
+        "backends.prod.gates[1].quorum",
         "backends.flows.url",
         "backends.flows.tenant",
+    ]
+    found = problems(
+        tmp_path, replaced('"airflow"', '"airflw"').replace("poll_s = 10", "poll_s = 0")
+    )
+    assert [problem.split(": ")[1] for problem in found] == [
+        "backends.prod.engine",
+        "backends.prod.poll_s",
     ]
 
 
@@ -243,17 +250,24 @@ def test_settings_hold_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert "hunter2" not in repr(load_settings())
 
 
-def test_a_short_wake_token_is_refused_and_not_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_variables_with_secrets_are_known(tmp_path: Path) -> None:
+    """So that they can be kept from the worker."""
+    configured(tmp_path, FULL)
+    assert load_settings().secret_variables == {"AIRFLOW_PASSWORD", "SIGNOFF_WAKE_TOKEN"}
+
+
+@pytest.mark.parametrize("token", ["hunter2", "hunter2-hunter2-hunter2\n"])
+def test_a_poor_wake_token_is_refused_and_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, token: str
 ) -> None:
-    """It could be guessed."""
-    monkeypatch.setenv("SIGNOFF_WAKE_TOKEN", "hunter2")
+    """It could be guessed; one with a line break could not be sent."""
+    monkeypatch.setenv("SIGNOFF_WAKE_TOKEN", token)
     (problem,) = problems(tmp_path, "")
     assert problem.startswith("SIGNOFF_WAKE_TOKEN: expected a secret of at least 16 characters")
     assert "hunter2" not in problem
 
 
-@pytest.mark.parametrize("address", ["8791", ":8791", "host:", "host:99999", "host:x"])
+@pytest.mark.parametrize("address", ["8791", ":8791", "host:", "host:99999", "host:x", "host: 80"])
 def test_where_to_listen_is_a_host_and_a_port(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:

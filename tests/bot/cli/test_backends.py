@@ -10,6 +10,7 @@ from functools import partial
 import pytest
 
 from bot.cli.backend_checks import undecidable
+from bot.cli.findings import Status
 from bot.config import load_settings
 from engine.clock import SystemClock
 from engine.gates import BackendKind
@@ -225,12 +226,23 @@ def test_other_commands_do_without_the_secret(terminal: Terminal) -> None:
     terminal.paused()
 
 
-def test_rules_by_which_nobody_could_decide_are_told(terminal: Terminal) -> None:
-    """Prefect does not say who started a run, so self_approval = false would refuse everybody."""
-    terminal.write("signoff.toml", NO_PREFECT)
-    (flows,) = load_settings().backends
-    (warning,) = undecidable(flows)
-    assert "nobody may decide" in warning.found
-    terminal.write("signoff.toml", NO_PREFECT + "self_approval = true\n")
-    (flows,) = load_settings().backends
-    assert list(undecidable(flows)) == []
+@pytest.mark.parametrize(
+    ("text", "warnings"),
+    [
+        (NO_PREFECT, 1),
+        (NO_PREFECT + "self_approval = true\n", 0),
+        (NO_PREFECT + "[[backends.flows.gates]]\nself_approval = true\n", 1),
+        (NO_PREFECT + "[[backends.flows.gates]]\nignore = true\n", 1),
+        (toml("http://127.0.0.1:9"), 2),
+        (toml("http://127.0.0.1:9") + '[backends.prod.users]\nana = "U012AB"\n', 0),
+    ],
+)
+def test_rules_by_which_nobody_could_decide_are_told(
+    terminal: Terminal, text: str, warnings: int
+) -> None:
+    """Where it is not told who started a run, self_approval = false refuses everybody."""
+    terminal.write("signoff.toml", text)
+    (backend,) = load_settings().backends
+    found = list(undecidable(backend))
+    assert len(found) == warnings
+    assert all(one.status is Status.WARN and "unless self_approval" in one.found for one in found)
