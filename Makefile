@@ -21,8 +21,8 @@ test: $(VENV)/.installed-dev ## the whole test suite
 # One folder in tests/engines for each engine, with the packages of its environment.
 ENGINES := $(patsubst tests/engines/%/requirements.txt,%,$(wildcard tests/engines/*/requirements.txt))
 
-test-engines: $(VENV)/.installed-dev $(ENGINES:%=.engines/%/.installed) ## exported DAGs on real engines; ARGS="tests/engines/airflow"
-	@$(BIN)/python -m pytest -o norecursedirs=".*" --timeout 240 $(or $(ARGS),tests/engines)
+test-engines: $(VENV)/.installed-dev $(ENGINES:%=.engines/%/.installed) ## a real Airflow and a real Prefect: gates, clicks, exported DAGs; ARGS="tests/engines/airflow"
+	@$(BIN)/python -m pytest -o norecursedirs=".*" -n 2 --dist loadgroup --timeout 240 $(or $(ARGS),tests/engines)
 
 bench: $(VENV)/.installed-dev ## Signoff against other engines, one table; ARGS="--quick --only fan-out,chain --peers dbos"
 	@$(BIN)/python -m tests.bench $(ARGS)
