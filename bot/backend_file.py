@@ -60,9 +60,8 @@ class _Backend:
         """The backend; None when what is wrong leaves nothing of use."""
         self._check_name()
         kind = self._engine(self.value)
-        logins = [
-            key for engine in LOGIN_KEYS if kind in (None, engine) for key in LOGIN_KEYS[engine]
-        ]
+        engines = tuple(LOGIN_KEYS) if kind is None else (kind,)
+        logins = (key for engine in engines for key in LOGIN_KEYS[engine])
         known = (*OWN_KEYS, *RULE_KEYS, *logins)
         table = known_keys(self.reader, self.value, self.where, known)
         url, every, ca_file = self._url(table), self._every(table), self._ca_file(table)
