@@ -112,9 +112,10 @@ def parts(
     holder: str,
     stop: asyncio.Event,
 ) -> list[Coroutine[Any, Any, None]]:
-    """The parts of the bot that deal with backends; none where there are none."""
-    if not backends:
-        return []
+    """The parts of the bot that deal with backends.
+
+    Answers are delivered also where no backend is left: they say then that theirs is missing.
+    """
     answers = Outbox(store, Answers(store, backends), holder, kinds=TO_BACKENDS)
     every = [watch.run(stop) for watch in watching.values()]
     return [_in_time(stop, part) for part in (*every, answers.run(stop))]

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 _BATCH = 20  # gates that one transaction takes in
 _LOOKS = 100  # gates, and runs, that are looked at by themselves at one reading
 _AT_ONCE = 4
+_LEAST_REST_S = 0.1  # between two readings, however often somebody wakes us
 _LONGEST_REST = timedelta(seconds=30)
 
 
@@ -56,6 +57,7 @@ class Watch:
             while not stop.is_set():
                 self._woken.clear()
                 await self.attempt()
+                await asyncio.wait((stopping,), timeout=_LEAST_REST_S)
                 woken = asyncio.ensure_future(self._woken.wait())
                 await asyncio.wait(
                     (woken, stopping),

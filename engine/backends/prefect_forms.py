@@ -1,7 +1,7 @@
 """The form of a pause, and what is sent to resume it. Nothing here asks a server.
 
 A boolean field `approved` in the form is the answer itself, not a field to fill in; a text field
-`reason` beside it takes the reason of the decision, as the flows do that `signoff dag export`
+`reason` beside it takes the reason of the decision, as the flows do that `signoff export prefect`
 writes.
 """
 

@@ -173,9 +173,12 @@ async def test_a_backend_that_hangs_keeps_nobody_from_stopping(
         store.close()
 
 
-async def test_without_backends_nothing_is_added(sqlite_url: str) -> None:
-    """A bot that gates only its own runs is as it was."""
+async def test_without_backends_answers_are_still_looked_after(sqlite_url: str) -> None:
+    """One that was left behind says that its backend is missing, and is not dropped."""
     store = Store.open(sqlite_url)
+    stop = asyncio.Event()
     async with connected([], store.clock, {}) as none:
-        assert parts(store, none, {}, "test", asyncio.Event()) == []
+        (answers,) = parts(store, none, {}, "test", stop)
+        stop.set()
+        await answers
     store.close()
