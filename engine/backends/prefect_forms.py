@@ -7,8 +7,9 @@ writes.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from textwrap import dedent
 from typing import Any
 
@@ -24,6 +25,7 @@ _APPROVED = "approved"
 _REASON = "reason"
 _TEMPLATE = "__"  # what Prefect expands on its server is marked by a key that begins so
 _SAID_LENGTH = 200
+_SCHEMAS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def asked_of(keyset: Keyset, inputs: Sequence[RunInput]) -> Asked | None:
     description = _json(kept[keyset.description].value) if keyset.description in kept else ""
     response = _json(kept[keyset.response].value) if keyset.response in kept else None
     return Asked(
-        _form(_json(schema.value), description if isinstance(description, str) else ""),
+        replace(_form(schema.value), description=dedent(_text(description)).strip()),
         schema.created,
         response if isinstance(response, Mapping) else None,
     )
@@ -115,9 +117,13 @@ def _is_template(value: object) -> bool:
     return isinstance(value, list | tuple) and any(map(_is_template, value))
 
 
-def _form(schema: object, description: str) -> Form:
-    """A schema that cannot be read makes a form without fields: Prefect refuses its answer."""
-    found = schema if isinstance(schema, Mapping) else {}
+@lru_cache(_SCHEMAS)
+def _form(schema: str) -> Form:
+    """The form of a schema; the runs of a flow share one, and reading it takes milliseconds.
+
+    A schema that cannot be read makes a form without fields: Prefect refuses its answer.
+    """
+    found = _mapping(_json(schema))
     properties = found.get("properties")
     described = properties if isinstance(properties, Mapping) else {}
     required = found.get("required")
@@ -139,7 +145,6 @@ def _form(schema: object, description: str) -> Form:
     reasons = [one for one in fields if asks and one.name == _REASON and one.type is InputType.TEXT]
     return Form(
         tuple(one for one in fields if one not in reasons),
-        dedent(description).strip(),
         asks_approval=asks,
         takes_reason=bool(reasons),
     )

@@ -137,7 +137,7 @@ class FakePrefect(PrefectWorld):
     def _set_state(self, request: web.Request, body: Document) -> web.Response:
         run, wanted = request.match_info["run"], body["state"]
         if run not in self.runs:
-            return self._json({"detail": "Flow run not found"}, 404)
+            return self._json({"exception_message": "The requested resource was not found"}, 404)
         state = self.runs[run]["state"]
         if state["type"] in _ENDS:
             return self._json(verdict(None, "ABORT", "Run is already in a terminal state."))

@@ -7,8 +7,10 @@ import pytest
 
 from tests.bench.engines import PREFECT, NotInstalled, install
 from tests.engines.prefect.server import Prefect, server
+from tests.engines.prefect.stage import Gates
 
-_CACHE = Path(__file__).parents[3] / ".engines"
+_HERE = Path(__file__).parent
+_CACHE = _HERE.parents[2] / ".engines"
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +26,10 @@ def prefect(prefect_python: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     """A server that is up."""
     with server(prefect_python, tmp_path_factory.mktemp("prefect")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def gates(prefect: Prefect, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gates]:
+    """Flows with gates, served by one process."""
+    with prefect.serving(_HERE / "gated.py", "pausing"):
+        yield Gates(prefect, tmp_path_factory.mktemp("reports"))

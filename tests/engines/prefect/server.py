@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,6 +65,12 @@ class Prefect:
         said = call(f"{self.url}/flow_runs/{run}/set_state", {"state": state, "force": True})
         assert said["status"] == "ACCEPT", said
         until(lambda: call(f"{self.url}/flow_runs/{run}")["run_count"] > 1)
+
+    def delete(self, run: str) -> None:
+        """Delete a run."""
+        request = urllib.request.Request(f"{self.url}/flow_runs/{run}", method="DELETE")  # noqa: S310 (loopback)
+        with urllib.request.urlopen(request, timeout=30):  # noqa: S310 (loopback)
+            pass
 
     def state(self, run: str) -> tuple[str, str]:
         """The name of a run's state, and its message."""
@@ -123,13 +130,16 @@ class Prefect:
 
 
 @contextmanager
-def server(python: Path, folder: Path) -> Iterator[Prefect]:
-    """A server with an SQLite file of its own while it is up."""
+def server(
+    python: Path, folder: Path, settings: Mapping[str, str] | None = None
+) -> Iterator[Prefect]:
+    """A server with an SQLite file of its own while it is up; `settings` are variables of it."""
     port = _free_port()
     prefect = Prefect(python, folder, f"http://127.0.0.1:{port}/api")
     where = ["--host", "127.0.0.1", "--port", str(port)]
     command = [str(python), "-m", "prefect", "server", "start", *where]
-    with _running(command, prefect.environment(), folder / "server.log") as process:
+    env = {**prefect.environment(), **(settings or {})}
+    with _running(command, env, folder / "server.log") as process:
         until(lambda: _is_healthy(prefect.url), process, _READY_S)
         yield prefect
 
