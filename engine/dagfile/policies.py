@@ -16,12 +16,13 @@ from engine.dagfile.fields import (
     unexpected,
     whole,
 )
+from engine.dagfile.later import read_auto, read_escalation, read_nudges
 from engine.dagfile.problems import Problems, TooManyProblemsError, did_you_mean
 from engine.dagfile.values import node_of
 from engine.dagfile.yaml_nodes import Entries, Node
 from engine.errors import InvalidPrincipal, Problem
 from engine.identity import Principal, PrincipalKind, Role
-from engine.model import Choice, OnExpire, Policy, ReasonRule
+from engine.model import Choice, Confirm, OnExpire, Policy, ReasonRule
 
 MAX_QUORUM = 50
 
@@ -34,6 +35,11 @@ POLICY_KEYS = (
     "reason",
     "expires_in",
     "on_expire",
+    "confirm",
+    "notify",
+    "remind",
+    "escalate",
+    "auto",
 )
 
 Reasons = tuple[ReasonRule, ReasonRule]
@@ -43,6 +49,7 @@ _ROLES = {role.label: role for role in Role}
 _RULES = {rule.value: rule for rule in ReasonRule}
 _CHOICES = tuple(choice.value for choice in Choice)
 _ENDS = {end.value: end for end in OnExpire}
+_CONFIRMS = {kind.value: kind for kind in Confirm}
 _ONE_PERSON = frozenset({PrincipalKind.SLACK_USER, PrincipalKind.EMAIL})
 
 
@@ -88,7 +95,7 @@ def read_rules(fields: Fields, base: Policy) -> Policy:
     approve_reason, reject_reason = fields.get("reason", _reasons_reader(base), reasons)
     policy = replace(
         base,
-        required_role=fields.get("required_role", _role, base.required_role),
+        required_role=fields.get("required_role", read_role, base.required_role),
         approvers=fields.get("approvers", _approvers, base.approvers),
         quorum=fields.get("quorum", whole(1, MAX_QUORUM), base.quorum),
         reject_quorum=fields.get("reject_quorum", whole(1, MAX_QUORUM), base.reject_quorum),
@@ -97,8 +104,14 @@ def read_rules(fields: Fields, base: Policy) -> Policy:
         reject_reason=reject_reason,
         expires_in=fields.get("expires_in", duration, base.expires_in),
         on_expire=fields.get("on_expire", one_of(_ENDS), base.on_expire),
+        confirm=fields.get("confirm", one_of(_CONFIRMS), base.confirm),
+        notify=fields.get("notify", _approvers, base.notify),
+        remind=fields.get("remind", read_nudges, base.remind),
+        escalate=fields.get("escalate", read_escalation, base.escalate),
+        auto=fields.get("auto", read_auto, base.auto),
     )
     _check_quorum(fields, policy)
+    _check_escalation(fields, policy)
     return policy
 
 
@@ -113,7 +126,13 @@ def _check_quorum(fields: Fields, policy: Policy) -> None:
             fields.wrong(key, f"{needed} can never be reached, 'approvers' names only {named}")
 
 
-def _role(node: Node) -> Role:
+def _check_escalation(fields: Fields, policy: Policy) -> None:
+    if policy.on_expire is OnExpire.ESCALATE and policy.escalate is None:
+        fields.wrong("on_expire", "'escalate' must say whom to ask then")
+
+
+def read_role(node: Node) -> Role:
+    """Read a role that may decide."""
     role = Role.parse(text(node))
     if role is None:
         near = did_you_mean(text(node), _ROLES)
