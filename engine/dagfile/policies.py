@@ -118,7 +118,9 @@ def read_rules(fields: Fields, base: Policy) -> Policy:
 
 def _check_quorum(fields: Fields, policy: Policy) -> None:
     if policy.quorum > 1 and policy.inputs:
-        fields.wrong("quorum", "expected 1, because a form ('inputs') has one author")
+        told = "expected 1, because a form ('inputs') has one author"
+        by_default = "" if "quorum" in fields else f"; by default it is {policy.quorum} here"
+        fields.wrong("quorum", told + by_default)
     if not policy.approvers or any(who.kind not in _ONE_PERSON for who in policy.approvers):
         return
     for key, needed in (("quorum", policy.quorum), ("reject_quorum", policy.reject_quorum)):
