@@ -1,6 +1,7 @@
 """Gates of Airflow read into values, and replies written as Airflow takes them."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -37,6 +38,7 @@ _ENDS = {
     "success": "its task was marked as a success there",
     "removed": "its task was removed from the DAG",
 }
+_PAUSED = "its DAG is paused there"
 _TIME_UP = "its time was up there"
 _ASKED_ANEW = "its task was cleared or tried again there"
 _AIRFLOW_ITSELF = "Airflow itself, when its time was up"
@@ -82,9 +84,14 @@ def ref_of(task: TaskInstance) -> GateRef:
     )
 
 
+def dag_path(ref: GateRef) -> str:
+    """Where Airflow's API keeps the DAG of a gate."""
+    return f"/api/v2/dags/{quote(ref.dag, safe='')}"
+
+
 def run_path(ref: GateRef) -> str:
     """Where Airflow's API keeps the run of a gate."""
-    return f"/api/v2/dags/{quote(ref.dag, safe='')}/dagRuns/{quote(ref.run, safe='')}"
+    return f"{dag_path(ref)}/dagRuns/{quote(ref.run, safe='')}"
 
 
 def task_path(ref: GateRef) -> str:
@@ -122,6 +129,11 @@ def found(
     if state in _UNDER_WAY:  # nobody answered, yet it goes on: Airflow is about to fail it
         return Gone(_TIME_UP)
     return Gone(_end(state), withdrawn=state == "failed")
+
+
+def held_up(answered: Answered, *, is_paused: bool) -> Answered:
+    """The same, with the one thing that keeps an answer from its effect for as long as it likes."""
+    return replace(answered, found=_PAUSED) if is_paused else answered
 
 
 def params_input(detail: Detail, reply: Reply) -> dict[str, Any] | Declined:
@@ -183,7 +195,7 @@ def _answered(
         by=by.name if by else _AIRFLOW_ITSELF,
         said=", ".join(detail.chosen_options or ()),
         at=at and on_our_clock(at),
-        found=_end(state) if went_on is False else "",
+        found="" if went_on else _end(state),
     )
 
 
@@ -194,7 +206,7 @@ def _went_on(state: str | None, *, may_fail: bool) -> bool | None:
 
 
 def _end(state: str | None) -> str:
-    return _ENDS.get(str(state), f"its task is {state} there")
+    return _ENDS.get(str(state), f"its task is {state or 'not scheduled'} there")
 
 
 def _starter(run: DagRun) -> Starter:

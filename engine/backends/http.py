@@ -17,6 +17,7 @@ from engine.errors import BackendUnreachable
 _TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
 _MOST_BYTES = 32 * 1024 * 1024
 _CONNECTIONS = 4
+_IDLE_S = 4  # many servers close after five; who writes into a closing connection cannot know
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,9 @@ class Session:
     def _open(self) -> aiohttp.ClientSession:
         if self._client is None:
             context = ssl.create_default_context(cafile=self._ca_file)
-            connector = aiohttp.TCPConnector(limit=_CONNECTIONS, ssl=context)
+            connector = aiohttp.TCPConnector(
+                limit=_CONNECTIONS, ssl=context, keepalive_timeout=_IDLE_S
+            )
             # No cookies: who we are is in a header, and nothing else is to be carried along.
             self._client = aiohttp.ClientSession(
                 connector=connector, timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar()
