@@ -112,13 +112,14 @@ class RealStage:
         self.airflow.done("PATCH", _run(ref), {"state": "failed"})
 
     async def delete(self, ref: GateRef) -> None:
-        """The run is marked as failed, and deleted once the scheduler has done with it.
+        """The run is marked as failed, and deleted once the scheduler has turned from it.
 
-        Airflow's scheduler ends when a run is deleted that it is looking at.
+        Airflow's scheduler ends when a run is deleted that it has in hand.
         """
         await self.end(ref)
-        wait_for(lambda: self.tasks(ref)["after"], _ENDS_S, "the run is not done with")
         await self.settle(ref)
+        ended = datetime.now(UTC)
+        wait_for(lambda: self._last_round() > ended, _ENDS_S, "the scheduler makes no rounds")
         self.airflow.done("DELETE", _run(ref))
 
     async def settle(self, ref: GateRef) -> None:
@@ -135,6 +136,11 @@ class RealStage:
         path = f"{_run(ref)}/taskInstances/{ref.task}/xcomEntries/return_value"
         values: JsonObject = self.airflow.get(path)["value"]["params_input"]
         return values
+
+    def _last_round(self) -> datetime:
+        """When the scheduler began its last round that it told of."""
+        told = self.airflow.get("/monitor/health")["scheduler"]["latest_scheduler_heartbeat"]
+        return datetime.fromisoformat(told)
 
     def tasks(self, ref: GateRef) -> dict[str, str | None]:
         """The state of each task of a run."""
