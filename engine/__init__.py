@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from engine.driving.runner import RunnerSettings
     from engine.driving.worker import drive_here, free_dead, work
     from engine.ending import sweep_expiry
+    from engine.entitlement import Grant
     from engine.errors import (
         BackendDenied,
         BackendError,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
         StoreBusy,
         StoreError,
     )
+    from engine.explaining import Prospect, explain
     from engine.export.airflow import to_airflow
     from engine.export.prefect import to_prefect
     from engine.export.result import Exported, NotExported
@@ -146,6 +148,7 @@ if TYPE_CHECKING:
         run_view,
         troubled_deliveries,
     )
+    from engine.reaching import Members, Reach, reach
     from engine.report import Broken, Verified
     from engine.report import export as export_trail
     from engine.report import verify as verify_trail
@@ -322,6 +325,12 @@ _HOME = {
     "deliveries_of": ("engine.queries", "deliveries_of"),
     "earlier_voters": ("engine.queries", "earlier_voters"),
     "granted_groups": ("engine.queries", "granted_groups"),
+    "Prospect": ("engine.explaining", "Prospect"),
+    "explain": ("engine.explaining", "explain"),
+    "Members": ("engine.reaching", "Members"),
+    "Reach": ("engine.reaching", "Reach"),
+    "reach": ("engine.reaching", "reach"),
+    "Grant": ("engine.entitlement", "Grant"),
     "listed_checkpoints": ("engine.queries", "listed_checkpoints"),
     "listed_runs": ("engine.queries", "listed_runs"),
     "mine_page": ("engine.queries", "mine_page"),
@@ -470,6 +479,7 @@ __all__ = [
     "Finding",
     "Gate",
     "GateRule",
+    "Grant",
     "GrantRecord",
     "Happened",
     "Health",
@@ -485,6 +495,7 @@ __all__ = [
     "InvalidSettings",
     "Later",
     "LocalMode",
+    "Members",
     "Mirror",
     "Missing",
     "NoRun",
@@ -504,7 +515,9 @@ __all__ = [
     "PrefectKey",
     "Principal",
     "PrincipalKind",
+    "Prospect",
     "PythonCall",
+    "Reach",
     "ReasonRule",
     "Refused",
     "RetryLater",
@@ -569,6 +582,7 @@ __all__ = [
     "examples",
     "expected_json",
     "expire_now",
+    "explain",
     "export_trail",
     "free_dead",
     "get_meta",
@@ -597,6 +611,7 @@ __all__ = [
     "pending_summary",
     "probe_writable",
     "python",
+    "reach",
     "read_params",
     "read_policy",
     "read_source",
