@@ -263,6 +263,8 @@ def after_expiry(on_expire: OnExpire) -> str:
             return "The run fails."
         case OnExpire.REJECT:
             return "The run takes its reject path."
+        case OnExpire.ESCALATE:
+            return "The run fails, unless it was escalated before."
         case _:
             assert_never(on_expire)
 

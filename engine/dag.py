@@ -19,6 +19,7 @@ from engine.model import (
     TaskId,
     TaskState,
 )
+from engine.policy_json import policy_extras_from_json, policy_extras_to_json
 
 
 class OnInterrupt(StrEnum):
@@ -272,6 +273,7 @@ def policy_to_json(policy: Policy) -> dict[str, Any]:
         "inputs": [_input_to_json(item) for item in policy.inputs],
         "expires_in": policy.expires_in.total_seconds(),
         "on_expire": policy.on_expire,
+        **policy_extras_to_json(policy),
     }
 
 
@@ -288,6 +290,7 @@ def policy_from_json(stored: Mapping[str, Any]) -> Policy:
         inputs=tuple(_input_from_json(item) for item in stored["inputs"]),
         expires_in=timedelta(seconds=stored["expires_in"]),
         on_expire=OnExpire(stored["on_expire"]),
+        **policy_extras_from_json(stored),
     )
 
 

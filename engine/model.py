@@ -127,6 +127,40 @@ class OnExpire(StrEnum):
 
     FAIL = "fail"
     REJECT = "reject"
+    ESCALATE = "escalate"  # once: asks whoever `escalate` names, with a new deadline; then fails
+
+
+class Confirm(StrEnum):
+    """What Approve opens."""
+
+    MODAL = "modal"
+    DIALOG = "dialog"  # one tap and Slack's own confirmation
+
+
+@dataclass(frozen=True, slots=True)
+class Nudge:
+    """When whoever may decide is reminded: so long after the question, or before the deadline."""
+
+    after: timedelta | None = None
+    before: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """Who is asked besides when nobody decides. `to` names roles, principals and channels."""
+
+    to: tuple[str, ...]  # `Admin`, `S012AB`, `ana@example.com`, `#incidents`
+    after: timedelta | None = None  # of the question; None: at the deadline (`on_expire: escalate`)
+
+
+@dataclass(frozen=True, slots=True)
+class AutoRule:
+    """An expression over what a run was given and has found, and what holds where it is true."""
+
+    when: str  # CEL
+    approves: bool = False  # settles without people; otherwise it raises what is required
+    required_role: Role | None = None
+    quorum: int | None = None
 
 
 class InputType(StrEnum):
@@ -170,6 +204,11 @@ class Policy:
     inputs: tuple[InputField, ...] = ()
     expires_in: timedelta = timedelta(hours=72)
     on_expire: OnExpire = OnExpire.FAIL
+    confirm: Confirm = Confirm.MODAL
+    notify: tuple[Principal, ...] = ()  # mentioned once, at posting
+    remind: tuple[Nudge, ...] | None = None  # None: half-way and an hour before; (): never
+    escalate: Escalation | None = None
+    auto: tuple[AutoRule, ...] = ()
 
     def reason_rule(self, choice: Choice) -> ReasonRule:
         """Whether this choice wants a reason."""

@@ -3,12 +3,13 @@
 from slack_bolt.app.async_app import AsyncApp
 
 from bot.desk import Desk
-from bot.listeners import actions, commands, events, starting, submissions
+from bot.listeners import actions, commands, events, one_tap, starting, submissions
 
 
 def register(app: AsyncApp, desk: Desk) -> None:
     """Tie every listener to the app."""
     actions.register(app, desk)
+    one_tap.register(app, desk)
     submissions.register(app, desk)
     commands.register(app, desk)
     starting.register(app, desk)

@@ -16,12 +16,13 @@ from engine.dagfile.fields import (
     unexpected,
     whole,
 )
+from engine.dagfile.later import read_auto, read_escalation, read_nudges
 from engine.dagfile.problems import Problems, TooManyProblemsError, did_you_mean
 from engine.dagfile.values import node_of
 from engine.dagfile.yaml_nodes import Entries, Node
 from engine.errors import InvalidPrincipal, Problem
 from engine.identity import Principal, PrincipalKind, Role
-from engine.model import Choice, OnExpire, Policy, ReasonRule
+from engine.model import Choice, Confirm, OnExpire, Policy, ReasonRule
 
 MAX_QUORUM = 50
 
@@ -34,6 +35,11 @@ POLICY_KEYS = (
     "reason",
     "expires_in",
     "on_expire",
+    "confirm",
+    "notify",
+    "remind",
+    "escalate",
+    "auto",
 )
 
 Reasons = tuple[ReasonRule, ReasonRule]
@@ -43,6 +49,7 @@ _ROLES = {role.label: role for role in Role}
 _RULES = {rule.value: rule for rule in ReasonRule}
 _CHOICES = tuple(choice.value for choice in Choice)
 _ENDS = {end.value: end for end in OnExpire}
+_CONFIRMS = {kind.value: kind for kind in Confirm}
 _ONE_PERSON = frozenset({PrincipalKind.SLACK_USER, PrincipalKind.EMAIL})
 
 
@@ -88,7 +95,7 @@ def read_rules(fields: Fields, base: Policy) -> Policy:
     approve_reason, reject_reason = fields.get("reason", _reasons_reader(base), reasons)
     policy = replace(
         base,
-        required_role=fields.get("required_role", _role, base.required_role),
+        required_role=fields.get("required_role", read_role, base.required_role),
         approvers=fields.get("approvers", _approvers, base.approvers),
         quorum=fields.get("quorum", whole(1, MAX_QUORUM), base.quorum),
         reject_quorum=fields.get("reject_quorum", whole(1, MAX_QUORUM), base.reject_quorum),
@@ -97,14 +104,23 @@ def read_rules(fields: Fields, base: Policy) -> Policy:
         reject_reason=reject_reason,
         expires_in=fields.get("expires_in", duration, base.expires_in),
         on_expire=fields.get("on_expire", one_of(_ENDS), base.on_expire),
+        confirm=fields.get("confirm", one_of(_CONFIRMS), base.confirm),
+        notify=fields.get("notify", _approvers, base.notify),
+        remind=fields.get("remind", read_nudges, base.remind),
+        escalate=fields.get("escalate", read_escalation, base.escalate),
+        auto=fields.get("auto", read_auto, base.auto),
     )
     _check_quorum(fields, policy)
+    _check_escalation(fields, policy)
+    _check_dialog(fields, policy)
     return policy
 
 
 def _check_quorum(fields: Fields, policy: Policy) -> None:
     if policy.quorum > 1 and policy.inputs:
-        fields.wrong("quorum", "expected 1, because a form ('inputs') has one author")
+        told = "expected 1, because a form ('inputs') has one author"
+        by_default = "" if "quorum" in fields else f"; by default it is {policy.quorum} here"
+        fields.wrong("quorum", told + by_default)
     if not policy.approvers or any(who.kind not in _ONE_PERSON for who in policy.approvers):
         return
     for key, needed in (("quorum", policy.quorum), ("reject_quorum", policy.reject_quorum)):
@@ -113,7 +129,32 @@ def _check_quorum(fields: Fields, policy: Policy) -> None:
             fields.wrong(key, f"{needed} can never be reached, 'approvers' names only {named}")
 
 
-def _role(node: Node) -> Role:
+def _check_escalation(fields: Fields, policy: Policy) -> None:
+    if policy.on_expire is OnExpire.ESCALATE and policy.escalate is None:
+        fields.wrong("on_expire", "'escalate' must say whom to ask then")
+    if policy.escalate is None or "escalate" not in fields:
+        return
+    after = policy.escalate.after
+    if after is None and policy.on_expire is not OnExpire.ESCALATE:
+        fields.wrong("escalate", "it says no time: add 'after', or 'on_expire: escalate'")
+    if after is not None and after >= policy.expires_in:
+        fields.wrong("escalate", "'after' comes too late, 'expires_in' ends it before")
+
+
+def _check_dialog(fields: Fields, policy: Policy) -> None:
+    if policy.confirm is not Confirm.DIALOG or "confirm" not in fields:
+        return
+    asks = {
+        "'inputs'": bool(policy.inputs),
+        "a quorum above 1": policy.quorum > 1,
+        "a reason that is required": policy.approve_reason is ReasonRule.REQUIRED,
+    }
+    for what in (what for what, is_asked in asks.items() if is_asked):
+        fields.wrong("confirm", f"expected modal, because one tap is not enough for {what}")
+
+
+def read_role(node: Node) -> Role:
+    """Read a role that may decide."""
     role = Role.parse(text(node))
     if role is None:
         near = did_you_mean(text(node), _ROLES)
