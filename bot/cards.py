@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot import elsewhere, wording
+from bot import elsewhere, quorum, wording
 from bot.blocks import context, header, section
 from bot.gate_options import button_labels, option_field
 from bot.literal import ELLIPSIS, Block, cut, escaped, one_line, plain, run_of, visible
@@ -148,7 +148,8 @@ def _settled(view: CheckpointView) -> Message:
 
 def request_lines(view: CheckpointView) -> tuple[Line, Line]:
     """Who asks whom, and how it stands, in small print."""
-    standing = (*wording.count(view), *wording.ending(view), _digest(view.checkpoint))
+    votes = (*wording.count(view), *quorum.in_short(view), *quorum.missing(view))
+    standing = (*votes, *wording.ending(view), _digest(view.checkpoint))
     return _about(view), standing
 
 
@@ -179,7 +180,8 @@ def _digest(checkpoint: Checkpoint) -> str:
 def spoken(view: CheckpointView) -> str:
     """The whole card in sentences, for notifications and screen readers; secrets never."""
     checkpoint = view.checkpoint
-    ending = wording.side_by_side((*wording.count(view), *wording.ending(view)))
+    votes = (*wording.count(view), *quorum.in_short(view), *quorum.missing(view))
+    ending = wording.side_by_side((*votes, *wording.ending(view)))
     facts = "; ".join(
         f"{cut(one_line(fact.label), _MOST_LABEL)}: {cut(masked(fact), _MOST_LABEL)}"
         for fact in checkpoint.facts[:_MOST_FACTS]

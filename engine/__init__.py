@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from engine.declaration import Declared, checkpoint, declare, python, shell
     from engine.driving.runner import RunnerSettings
     from engine.driving.worker import drive_here, free_dead, work
+    from engine.eligibility import StillAsked
     from engine.ending import sweep_expiry
     from engine.entitlement import Grant
     from engine.errors import (
@@ -191,6 +192,16 @@ if TYPE_CHECKING:
     from engine.ticks import in_words as schedule_in_words
     from engine.ticks import local as local_time
     from engine.ticks import ticks as ticks_of
+    from engine.together import (
+        Apart,
+        Several,
+        decide_together,
+        groups_chosen,
+        groups_pending,
+        must_be_alone,
+        several_chosen,
+        several_pending,
+    )
     from engine.upkeep import (
         database_file,
         schema_version,
@@ -200,6 +211,15 @@ if TYPE_CHECKING:
     from engine.watching import Watch
 
 _HOME = {
+    "StillAsked": ("engine.eligibility", "StillAsked"),
+    "Apart": ("engine.together", "Apart"),
+    "Several": ("engine.together", "Several"),
+    "decide_together": ("engine.together", "decide_together"),
+    "groups_chosen": ("engine.together", "groups_chosen"),
+    "groups_pending": ("engine.together", "groups_pending"),
+    "must_be_alone": ("engine.together", "must_be_alone"),
+    "several_chosen": ("engine.together", "several_chosen"),
+    "several_pending": ("engine.together", "several_pending"),
     "Answers": ("engine.answering", "Answers"),
     "Watch": ("engine.watching", "Watch"),
     "Backend": ("engine.ports", "Backend"),
@@ -434,6 +454,7 @@ __all__ = [
     "AirflowToken",
     "Answer",
     "Answers",
+    "Apart",
     "AskedAgain",
     "AuditSurface",
     "AutoRule",
@@ -534,12 +555,14 @@ __all__ = [
     "Schedule",
     "Schedules",
     "Settled",
+    "Several",
     "Shelf",
     "Shell",
     "Show",
     "SignoffError",
     "Standing",
     "Standstill",
+    "StillAsked",
     "Store",
     "StoreBusy",
     "StoreError",
@@ -573,6 +596,7 @@ __all__ = [
     "dag_to_json",
     "database_file",
     "decide",
+    "decide_together",
     "declare",
     "deliveries_of",
     "drive_here",
@@ -588,6 +612,8 @@ __all__ = [
     "get_meta",
     "grant",
     "granted_groups",
+    "groups_chosen",
+    "groups_pending",
     "holder_name",
     "hurry_deliveries",
     "is_fillable",
@@ -602,6 +628,7 @@ __all__ = [
     "log_path",
     "mine_page",
     "move_postings",
+    "must_be_alone",
     "near_name",
     "note_unknown",
     "note_unseen",
@@ -626,6 +653,8 @@ __all__ = [
     "schedule_in_words",
     "schema_version",
     "set_meta",
+    "several_chosen",
+    "several_pending",
     "shell",
     "shown_url",
     "submit",

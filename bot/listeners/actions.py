@@ -14,7 +14,8 @@ from bot.desk import Desk, reference
 from bot.directory import LookUpFailed
 from bot.gate_options import pressed
 from bot.listeners.pages import list_reply
-from bot.payloads import Click, Malformed, Who, parse_click, parse_page_turn, parse_who
+from bot.listeners.tampered import tampered_view
+from bot.payloads import Click, Malformed, parse_click, parse_page_turn
 from bot.refusals import refusal, role_refusal
 from bot.slack import SlackError
 from bot.tokens import (
@@ -30,6 +31,7 @@ from bot.tokens import (
     REJECT,
     REJECT_IN_MODAL,
     REVIEW,
+    SEVERAL,
 )
 from bot.wording import Explanation
 from engine import (
@@ -74,6 +76,7 @@ _KNOWN = (
     REVIEW,
     REFRESH,
     NEXT,
+    SEVERAL,
     OPEN_THERE,
 )
 _UNKNOWN = re.compile(f"^(?!(?:{'|'.join(_KNOWN)})$).*")
@@ -291,10 +294,7 @@ async def adopt_copy(desk: Desk, click: Click) -> None:
 
 async def _tampered(desk: Desk, body: Body, malformed: Malformed) -> None:
     """A button that names nothing real: said privately, written down, and nothing else."""
-    who = parse_who(body)
-    if isinstance(who, Who):
-        note = partial(note_unknown, caller=desk.unverified(who), what=malformed.why)
-        await desk.store.write(note)
+    view = await tampered_view(desk, body, malformed)
     trigger_id = body.get("trigger_id")
     if isinstance(trigger_id, str):
-        await desk.slack.open_view(trigger_id, modals.error_view(notices.unknown_button()))
+        await desk.slack.open_view(trigger_id, view)

@@ -12,7 +12,8 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from bot import modals, notices
 from bot.desk import Desk, reference
 from bot.directory import LookUpFailed
-from bot.payloads import Malformed, Submission, Who, parse_submission, parse_who
+from bot.listeners.tampered import tampered_view
+from bot.payloads import Malformed, Submission, parse_submission
 from bot.read_json import part
 from bot.refusals import refusal
 from bot.tokens import DECISION_FORM
@@ -26,12 +27,12 @@ from engine import (
     IdentityKind,
     Missing,
     Refused,
+    Rule,
     Settled,
     StoreError,
     checkpoint_view,
     decide,
     earlier_voters,
-    note_unknown,
     note_unverified,
 )
 
@@ -75,7 +76,7 @@ async def answer_form(desk: Desk, body: dict[str, Any]) -> Reply:
     """Decide, and say what Slack should do with the form."""
     sent = parse_submission(body)
     if isinstance(sent, Malformed):
-        return await _tampered(desk, body, sent)
+        return _show(await tampered_view(desk, body, sent))
     outcome = await decided(desk, sent)
     if isinstance(outcome, LookUpFailed):
         return await _unverified(desk, sent)
@@ -149,7 +150,12 @@ async def _refused(desk: Desk, sent: Submission, refused: Refused) -> Reply:
     errors = modals.field_errors(refused, view, sent.choice)
     if errors is not None:
         return {"response_action": "errors", "errors": errors}
-    return _show(modals.refusal_view(refusal(refused, view)))
+    why = refusal(refused, view)
+    if view.checkpoint.is_open and [f.rule for f in refused.reasons] == [Rule.DIGEST]:
+        # The form again, of the request as it is: it carries the digest that is shown now.
+        place = desk.place_of(view)
+        return _show(modals.decision_form(view, sent.choice, notice=why, place=place))
+    return _show(modals.refusal_view(why))
 
 
 async def _unverified(desk: Desk, sent: Submission) -> Reply:
@@ -166,14 +172,6 @@ async def _unverified(desk: Desk, sent: Submission) -> Reply:
 async def _view(desk: Desk, sent: Submission) -> CheckpointView | None:
     named = sent.target.checkpoint_id
     return await desk.store.read(partial(checkpoint_view, checkpoint_id=named))
-
-
-async def _tampered(desk: Desk, body: dict[str, Any], malformed: Malformed) -> Reply:
-    who = parse_who(body)
-    if isinstance(who, Who):
-        note = partial(note_unknown, caller=desk.unverified(who), what=malformed.why)
-        await desk.store.write(note)
-    return _show(modals.error_view(notices.unknown_button()))
 
 
 def _show(view: dict[str, Any]) -> Reply:

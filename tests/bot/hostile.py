@@ -12,12 +12,16 @@ from engine import (
     Effect,
     Elsewhere,
     Fact,
+    Finding,
     InputField,
     InputType,
     Policy,
     ReasonRule,
+    Role,
+    Rule,
     RunCause,
     RunState,
+    StillAsked,
     TaskId,
 )
 from tests.bot import views
@@ -123,6 +127,14 @@ def _elsewhere(draw: st.DrawFn) -> Elsewhere:
     )
 
 
+_lapses = st.lists(
+    st.builds(Finding, st.sampled_from(Rule), st.just(value=False), text, text), max_size=2
+).map(tuple)
+_asked = st.builds(
+    StillAsked, st.sampled_from(Role), st.none() | st.lists(text).map(tuple), st.booleans()
+)
+
+
 @st.composite
 def view(draw: st.DrawFn) -> CheckpointView:
     """A checkpoint in any state in which everything others can write is hostile."""
@@ -170,7 +182,8 @@ def view(draw: st.DrawFn) -> CheckpointView:
         called_off=made.called_off and replace(made.called_off, by=by, reason=draw(text)),
         standstill=draw(st.none() | st.builds(views.stopped, text, text)),
         checkpoint=request,
-        voices=(said,) * count,
+        voices=(said,) * count + (replace(said, lapsed=draw(_lapses)),) * (count // 2),
+        still_asked=draw(st.none() | _asked),
         requester=replace(views.EVE, name=draw(text)),
         requested_as=draw(text),
         channel=draw(st.none() | text),
