@@ -164,7 +164,7 @@ async def open_form(desk: Desk, click: Click) -> dict[str, Any]:
         case Checkpoint() if view is not None:
             return await _form(desk, click, view, choice)
         case Decided(ruling=Refused() as refused) if view is not None:
-            return modals.refusal_view(refusal(refused, view))
+            return modals.refusal_of(refused, view)
         case Missing() | Checkpoint() | Decided():
             return modals.error_view(notices.unknown_id(target.checkpoint_id))
 

@@ -15,7 +15,6 @@ from bot.directory import LookUpFailed
 from bot.listeners.tampered import tampered_view
 from bot.payloads import Malformed, Submission, parse_submission
 from bot.read_json import part
-from bot.refusals import refusal
 from bot.tokens import DECISION_FORM
 from bot.wording import Explanation, plain_line
 from engine import (
@@ -26,7 +25,6 @@ from engine import (
     IdentityKind,
     Missing,
     Refused,
-    Rule,
     Settled,
     StoreError,
     checkpoint_view,
@@ -133,12 +131,7 @@ async def _refused(desk: Desk, sent: Submission, refused: Refused) -> Reply:
     errors = modals.field_errors(refused, view, sent.choice)
     if errors is not None:
         return {"response_action": "errors", "errors": errors}
-    why = refusal(refused, view)
-    if view.checkpoint.is_open and [f.rule for f in refused.reasons] == [Rule.DIGEST]:
-        # The form again, of the request as it is: it carries the digest that is shown now.
-        place = desk.place_of(view)
-        return _show(modals.decision_form(view, sent.choice, notice=why, place=place))
-    return _show(modals.refusal_view(why))
+    return _show(modals.refusal_of(refused, view))
 
 
 async def _unverified(desk: Desk, sent: Submission, failed: LookUpFailed) -> Reply:
