@@ -13,8 +13,10 @@ from bot import elsewhere, quorum, wording
 from bot.blocks import context, header, section
 from bot.gate_options import button_labels, option_field
 from bot.literal import ELLIPSIS, Block, cut, escaped, one_line, plain, run_of, visible
+from bot.one_tap import dialog
 from bot.tokens import (
     APPROVE,
+    APPROVE_AT_ONCE,
     APPROVE_IN_MODAL,
     ASK_AGAIN,
     DETAILS,
@@ -114,9 +116,17 @@ def _decision_buttons(checkpoint: Checkpoint) -> Block:
         _button(option_action(place), label, "primary" if place == 0 else None, checkpoint)
         for place, label in enumerate(button_labels(checkpoint))
     ]
-    approve = options or [button(APPROVE, checkpoint)]
+    approve = options or [_approve_button(checkpoint)]
     others = [button(action_id, checkpoint) for action_id in (REJECT, DETAILS)]
     return {"type": "actions", "elements": [*approve, *others, *_links(checkpoint)]}
+
+
+def _approve_button(checkpoint: Checkpoint) -> Block:
+    """It opens the form, or asks at once where one tap is enough."""
+    asks = dialog(checkpoint)
+    if asks is None:
+        return button(APPROVE, checkpoint)
+    return {**button(APPROVE_AT_ONCE, checkpoint), "confirm": asks}
 
 
 def _settled(view: CheckpointView) -> Message:
@@ -245,6 +255,7 @@ def _quoted(said: Sequence[list[Block]]) -> tuple[Block, ...]:
 
 _BUTTONS = {
     APPROVE: ("Approve", "primary"),
+    APPROVE_AT_ONCE: ("Approve", "primary"),
     APPROVE_IN_MODAL: ("Approve", "primary"),
     REJECT: ("Reject", "danger"),
     REJECT_IN_MODAL: ("Reject", "danger"),

@@ -14,6 +14,7 @@ from typing import Any
 from engine import CheckpointId, Choice, Cursor
 
 APPROVE = "approve"
+APPROVE_AT_ONCE = "approve_at_once"  # with Slack's own dialog before it
 REJECT = "reject"
 DETAILS = "details"
 ASK_AGAIN = "ask_again"

@@ -22,6 +22,7 @@ from engine import (
     Answer,
     Caller,
     CheckpointView,
+    Decided,
     IdentityKind,
     Missing,
     Refused,
@@ -74,26 +75,9 @@ async def answer_form(desk: Desk, body: dict[str, Any]) -> Reply:
     sent = parse_submission(body)
     if isinstance(sent, Malformed):
         return _show(await tampered_view(desk, body, sent))
-    caller, voters = await asyncio.gather(
-        desk.caller(sent.who, sent.target.checkpoint_id), _voters(desk, sent)
-    )
-    if isinstance(caller, LookUpFailed):
-        return await _unverified(desk, sent, caller)
-    answer = Answer(
-        choice=sent.choice,
-        reason=sent.reason,
-        inputs=sent.inputs,
-        request_digest=sent.target.digest,
-    )
-    outcome = await desk.store.write(
-        partial(
-            decide,
-            checkpoint_id=sent.target.checkpoint_id,
-            caller=caller,
-            answer=answer,
-            voters=voters,
-        )
-    )
+    outcome = await decided(desk, sent)
+    if isinstance(outcome, LookUpFailed):
+        return await _unverified(desk, sent)
     if isinstance(outcome, Missing):
         return _show(modals.error_view(notices.unknown_id(outcome.checkpoint_id)))
     match outcome.ruling:
@@ -105,6 +89,39 @@ async def answer_form(desk: Desk, body: dict[str, Any]) -> Reply:
             return await _refused(desk, sent, refused)
         case _:
             assert_never(outcome.ruling)
+
+
+async def decided(desk: Desk, sent: Submission) -> Decided | Missing | LookUpFailed:
+    """Record an answer, or that it was refused, or that nobody could tell who gave it."""
+    caller, voters = await asyncio.gather(
+        desk.caller(sent.who, sent.target.checkpoint_id), _voters(desk, sent)
+    )
+    if isinstance(caller, LookUpFailed):
+        await desk.store.write(
+            partial(
+                note_unverified,
+                checkpoint_id=sent.target.checkpoint_id,
+                caller=desk.unverified(sent.who),
+                choice=sent.choice,
+                why=caller.why,
+            )
+        )
+        return caller
+    answer = Answer(
+        choice=sent.choice,
+        reason=sent.reason,
+        inputs=sent.inputs,
+        request_digest=sent.target.digest,
+    )
+    return await desk.store.write(
+        partial(
+            decide,
+            checkpoint_id=sent.target.checkpoint_id,
+            caller=caller,
+            answer=answer,
+            voters=voters,
+        )
+    )
 
 
 async def _voters(desk: Desk, sent: Submission) -> list[Caller]:
@@ -134,16 +151,7 @@ async def _refused(desk: Desk, sent: Submission, refused: Refused) -> Reply:
     return _show(modals.refusal_of(refused, view))
 
 
-async def _unverified(desk: Desk, sent: Submission, failed: LookUpFailed) -> Reply:
-    await desk.store.write(
-        partial(
-            note_unverified,
-            checkpoint_id=sent.target.checkpoint_id,
-            caller=desk.unverified(sent.who),
-            choice=sent.choice,
-            why=failed.why,
-        )
-    )
+async def _unverified(desk: Desk, sent: Submission) -> Reply:
     view = await _view(desk, sent)
     if view is None:
         return _show(modals.refusal_view(notices.look_up_failed()))

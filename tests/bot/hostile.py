@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from engine import (
     CheckpointView,
     Choice,
+    Confirm,
     Effect,
     Elsewhere,
     Fact,
@@ -109,6 +110,7 @@ def _policy(draw: st.DrawFn) -> Policy:
         approve_reason=draw(st.sampled_from(ReasonRule)),
         reject_reason=draw(st.sampled_from(ReasonRule)),
         inputs=tuple(draw(_field(name)) for name in draw(_names)),
+        confirm=draw(st.sampled_from(Confirm)),
     )
 
 
