@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from engine.driving.worker import drive_here, free_dead, work
     from engine.eligibility import StillAsked
     from engine.ending import sweep_expiry
+    from engine.entitlement import Grant
     from engine.errors import (
         BackendDenied,
         BackendError,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
         StoreBusy,
         StoreError,
     )
+    from engine.explaining import Prospect, explain
     from engine.export.airflow import to_airflow
     from engine.export.prefect import to_prefect
     from engine.export.result import Exported, NotExported
@@ -147,6 +149,7 @@ if TYPE_CHECKING:
         run_view,
         troubled_deliveries,
     )
+    from engine.reaching import Members, Reach, reach
     from engine.report import Broken, Verified
     from engine.report import export as export_trail
     from engine.report import verify as verify_trail
@@ -342,6 +345,12 @@ _HOME = {
     "deliveries_of": ("engine.queries", "deliveries_of"),
     "earlier_voters": ("engine.queries", "earlier_voters"),
     "granted_groups": ("engine.queries", "granted_groups"),
+    "Prospect": ("engine.explaining", "Prospect"),
+    "explain": ("engine.explaining", "explain"),
+    "Members": ("engine.reaching", "Members"),
+    "Reach": ("engine.reaching", "Reach"),
+    "reach": ("engine.reaching", "reach"),
+    "Grant": ("engine.entitlement", "Grant"),
     "listed_checkpoints": ("engine.queries", "listed_checkpoints"),
     "listed_runs": ("engine.queries", "listed_runs"),
     "mine_page": ("engine.queries", "mine_page"),
@@ -491,6 +500,7 @@ __all__ = [
     "Finding",
     "Gate",
     "GateRule",
+    "Grant",
     "GrantRecord",
     "Happened",
     "Health",
@@ -506,6 +516,7 @@ __all__ = [
     "InvalidSettings",
     "Later",
     "LocalMode",
+    "Members",
     "Mirror",
     "Missing",
     "NoRun",
@@ -525,7 +536,9 @@ __all__ = [
     "PrefectKey",
     "Principal",
     "PrincipalKind",
+    "Prospect",
     "PythonCall",
+    "Reach",
     "ReasonRule",
     "Refused",
     "RetryLater",
@@ -593,6 +606,7 @@ __all__ = [
     "examples",
     "expected_json",
     "expire_now",
+    "explain",
     "export_trail",
     "free_dead",
     "get_meta",
@@ -624,6 +638,7 @@ __all__ = [
     "pending_summary",
     "probe_writable",
     "python",
+    "reach",
     "read_params",
     "read_policy",
     "read_source",
