@@ -77,6 +77,7 @@ if TYPE_CHECKING:
         Standing,
         Surface,
     )
+    from engine.lenders import earlier_voters, lenders_of
     from engine.liveness import holder_name
     from engine.mirror import Mirror
     from engine.model import (
@@ -131,7 +132,6 @@ if TYPE_CHECKING:
         backend_statuses,
         checkpoint_view,
         deliveries_of,
-        earlier_voters,
         granted_groups,
         listed_checkpoints,
         listed_runs,
@@ -311,7 +311,8 @@ _HOME = {
     "approver_groups": ("engine.queries", "approver_groups"),
     "checkpoint_view": ("engine.queries", "checkpoint_view"),
     "deliveries_of": ("engine.queries", "deliveries_of"),
-    "earlier_voters": ("engine.queries", "earlier_voters"),
+    "lenders_of": ("engine.lenders", "lenders_of"),
+    "earlier_voters": ("engine.lenders", "earlier_voters"),
     "granted_groups": ("engine.queries", "granted_groups"),
     "listed_checkpoints": ("engine.queries", "listed_checkpoints"),
     "listed_runs": ("engine.queries", "listed_runs"),
@@ -566,6 +567,7 @@ __all__ = [
     "is_long_text",
     "is_whole",
     "latest_run",
+    "lenders_of",
     "listed_checkpoints",
     "listed_runs",
     "live_worker",

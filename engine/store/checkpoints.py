@@ -25,6 +25,7 @@ from engine.model import (
     TaskId,
 )
 from engine.policy import Finding
+from engine.store import links
 from engine.store.writer import Tx
 from engine.tables import CheckpointRow, DecisionRow, table_of
 
@@ -254,6 +255,7 @@ def add_decision(tx: Tx, decision: Decision, trace: Sequence[Finding]) -> None:
         _decision.insert().values(
             checkpoint_id=decision.checkpoint_id,
             person_id=decision.person_id,
+            for_person=decision.for_person,
             choice=decision.choice,
             reason=decision.reason,
             inputs=dict(decision.inputs),
@@ -269,16 +271,19 @@ def add_decision(tx: Tx, decision: Decision, trace: Sequence[Finding]) -> None:
 
 
 def decisions(tx: Tx, checkpoint_id: str) -> list[Decision]:
-    """Every decision on a checkpoint, in the order they were made."""
+    """Every decision on a checkpoint, in the order they were made, by the persons of today."""
     rows = tx.run(
         sa.select(_decision)
         .where(_decision.c.checkpoint_id == checkpoint_id)
         .order_by(_decision.c.id)
-    )
+    ).all()
+    named = {row.person_id for row in rows} | {row.for_person for row in rows} - {None}
+    today = links.persons_of_today(tx, named)
     return [
         Decision(
             checkpoint_id=CheckpointId(row.checkpoint_id),
-            person_id=PersonId(row.person_id),
+            person_id=today[row.person_id],
+            for_person=None if row.for_person is None else today[row.for_person],
             choice=Choice(row.choice),
             reason=row.reason,
             inputs=row.inputs,
