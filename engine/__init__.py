@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from engine.accounts import written as written_account
     from engine.answering import Answers
     from engine.asking import AskedAgain, ask_again
     from engine.attempts import Missing, note_unknown, note_unseen, note_unverified
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from engine.dagfolder import DagFolder, Filed, Shelf, near_name
     from engine.decisions import Decided, admit, decide, expire_now
     from engine.declaration import Declared, checkpoint, declare, python, shell
+    from engine.delegating import delegate, end_delegation
+    from engine.disabling import disable, enable
     from engine.driving.runner import RunnerSettings
     from engine.driving.worker import drive_here, free_dead, work
     from engine.ending import sweep_expiry
@@ -44,10 +47,12 @@ if TYPE_CHECKING:
         BackendUnreachable,
         CheckpointNotFound,
         DagNotFound,
+        InvalidAccount,
         InvalidDag,
         InvalidParams,
         InvalidPrincipal,
         InvalidSettings,
+        PersonNotFound,
         RunNotFound,
         SignoffError,
         StoreBusy,
@@ -67,6 +72,7 @@ if TYPE_CHECKING:
     from engine.heartbeat import Heartbeat
     from engine.identity import (
         Caller,
+        Delegation,
         Entitlement,
         Identity,
         IdentityKind,
@@ -78,6 +84,7 @@ if TYPE_CHECKING:
         Surface,
     )
     from engine.lenders import earlier_voters, lenders_of
+    from engine.linking import LinkCode, Linked, ask_link, confirm_link, unlink
     from engine.liveness import holder_name
     from engine.mirror import Mirror
     from engine.model import (
@@ -142,6 +149,19 @@ if TYPE_CHECKING:
         run_view,
         troubled_deliveries,
     )
+    from engine.registry import (
+        DelegationView,
+        PersonFile,
+        account_named,
+        ensure_caller,
+        ensure_named,
+        file_of,
+        person_file,
+        person_files,
+        person_named,
+        remember_home,
+        roles_by_account,
+    )
     from engine.report import Broken, Verified
     from engine.report import export as export_trail
     from engine.report import verify as verify_trail
@@ -190,6 +210,7 @@ if TYPE_CHECKING:
         shown_url,
         upgrade_database,
     )
+    from engine.voices import one_voice_each
     from engine.watching import Watch
 
 _HOME = {
@@ -312,6 +333,31 @@ _HOME = {
     "checkpoint_view": ("engine.queries", "checkpoint_view"),
     "deliveries_of": ("engine.queries", "deliveries_of"),
     "lenders_of": ("engine.lenders", "lenders_of"),
+    "delegate": ("engine.delegating", "delegate"),
+    "end_delegation": ("engine.delegating", "end_delegation"),
+    "disable": ("engine.disabling", "disable"),
+    "enable": ("engine.disabling", "enable"),
+    "LinkCode": ("engine.linking", "LinkCode"),
+    "Linked": ("engine.linking", "Linked"),
+    "ask_link": ("engine.linking", "ask_link"),
+    "confirm_link": ("engine.linking", "confirm_link"),
+    "unlink": ("engine.linking", "unlink"),
+    "DelegationView": ("engine.registry", "DelegationView"),
+    "PersonFile": ("engine.registry", "PersonFile"),
+    "account_named": ("engine.registry", "account_named"),
+    "written_account": ("engine.accounts", "written"),
+    "ensure_caller": ("engine.registry", "ensure_caller"),
+    "roles_by_account": ("engine.registry", "roles_by_account"),
+    "ensure_named": ("engine.registry", "ensure_named"),
+    "file_of": ("engine.registry", "file_of"),
+    "person_file": ("engine.registry", "person_file"),
+    "person_files": ("engine.registry", "person_files"),
+    "person_named": ("engine.registry", "person_named"),
+    "remember_home": ("engine.registry", "remember_home"),
+    "one_voice_each": ("engine.voices", "one_voice_each"),
+    "InvalidAccount": ("engine.errors", "InvalidAccount"),
+    "PersonNotFound": ("engine.errors", "PersonNotFound"),
+    "Delegation": ("engine.identity", "Delegation"),
     "earlier_voters": ("engine.lenders", "earlier_voters"),
     "granted_groups": ("engine.queries", "granted_groups"),
     "listed_checkpoints": ("engine.queries", "listed_checkpoints"),
@@ -445,6 +491,8 @@ __all__ = [
     "Decided",
     "Declared",
     "Defaults",
+    "Delegation",
+    "DelegationView",
     "Delivered",
     "Delivery",
     "DeliveryKind",
@@ -468,11 +516,14 @@ __all__ = [
     "Impossible",
     "InputField",
     "InputType",
+    "InvalidAccount",
     "InvalidDag",
     "InvalidParams",
     "InvalidPrincipal",
     "InvalidSettings",
     "Later",
+    "LinkCode",
+    "Linked",
     "LocalMode",
     "Mirror",
     "Missing",
@@ -483,7 +534,9 @@ __all__ = [
     "Outcome",
     "Page",
     "PendingSummary",
+    "PersonFile",
     "PersonId",
+    "PersonNotFound",
     "PersonView",
     "Policy",
     "Posting",
@@ -530,33 +583,43 @@ __all__ = [
     "WaitingGate",
     "Wanted",
     "Watch",
+    "account_named",
     "active_grants",
     "admit",
     "adopt",
     "agree",
     "approver_groups",
     "ask_again",
+    "ask_link",
     "backend_statuses",
     "begin_standstill",
     "cancel_run",
     "check_dag",
     "checkpoint",
     "checkpoint_view",
+    "confirm_link",
     "current_standstill",
     "dag_digest",
     "dag_to_json",
     "database_file",
     "decide",
     "declare",
+    "delegate",
     "deliveries_of",
+    "disable",
     "drive_here",
     "drop_claims",
     "earlier_voters",
+    "enable",
+    "end_delegation",
     "end_standstill",
+    "ensure_caller",
+    "ensure_named",
     "examples",
     "expected_json",
     "expire_now",
     "export_trail",
+    "file_of",
     "free_dead",
     "get_meta",
     "grant",
@@ -580,9 +643,13 @@ __all__ = [
     "note_unknown",
     "note_unseen",
     "note_unverified",
+    "one_voice_each",
     "option_label",
     "pending_page",
     "pending_summary",
+    "person_file",
+    "person_files",
+    "person_named",
     "probe_writable",
     "python",
     "read_params",
@@ -591,10 +658,12 @@ __all__ = [
     "record_held",
     "record_posted",
     "record_shown",
+    "remember_home",
     "repost",
     "retry_run",
     "revoke",
     "roles",
+    "roles_by_account",
     "run_view",
     "schedule_in_words",
     "schema_version",
@@ -610,9 +679,11 @@ __all__ = [
     "to_airflow",
     "to_prefect",
     "troubled_deliveries",
+    "unlink",
     "upgrade_database",
     "verify_trail",
     "work",
+    "written_account",
 ]
 
 

@@ -5,7 +5,16 @@ from datetime import datetime
 
 from engine.accounts import read_account
 from engine.errors import PersonNotFound
-from engine.identity import Delegation, Identity, IdentityKind, PersonId
+from engine.identity import (
+    Caller,
+    Delegation,
+    Entitlement,
+    Identity,
+    IdentityKind,
+    PersonId,
+    Surface,
+)
+from engine.people import roles_of
 from engine.store import delegations, links, people
 from engine.store.writer import Tx
 
@@ -86,6 +95,26 @@ def file_of(tx: Tx, account: Identity) -> PersonFile | None:
     """The same by one of their accounts; None for one never seen."""
     person_id = people.person_of(tx, account)
     return None if person_id is None else person_file(tx, person_id)
+
+
+def ensure_caller(tx: Tx, caller: Caller) -> PersonId:
+    """The person of somebody a surface has looked up, made at first sight."""
+    return people.ensure_person(tx, caller.identity, caller.name)
+
+
+def roles_by_account(tx: Tx, filed: PersonFile) -> dict[str, Entitlement]:
+    """The highest role in each tenant that the accounts of a person were granted by id.
+
+    Groups and addresses are not known here: a surface knows them when the person acts.
+    """
+    held: dict[str, Entitlement] = {}
+    for account in filed.accounts:
+        at_home = account.realm == people.get_meta(tx, _HOME) or account.kind is IdentityKind.OS
+        caller = Caller(identity=account, surface=Surface.CLI, name=filed.name, at_home=at_home)
+        for tenant, found in roles_of(tx, caller).items():
+            if tenant not in held or held[tenant].role < found.role:
+                held[tenant] = found
+    return dict(sorted(held.items()))
 
 
 def person_files(tx: Tx) -> list[PersonFile]:

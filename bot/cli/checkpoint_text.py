@@ -116,7 +116,7 @@ def _input(field: InputField) -> str:
 def _voice(voice: Voice, moments: Moments) -> str:
     reason = f": “{voice.reason}”" if voice.reason else ""
     when = moments.both(voice.decided_at)
-    return f"{wording.name_of(voice.person)} ({voice.identity}): {voice.choice}, {when}{reason}"
+    return f"{wording.voice_of(voice)} ({voice.identity}): {voice.choice}, {when}{reason}"
 
 
 def _told(view: CheckpointView, deliveries: Sequence[Delivery]) -> Iterator[tuple[str, str]]:
