@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         dag_digest,
         dag_to_json,
     )
-    from engine.dagfile import Defaults
+    from engine.dagfile import Defaults, PolicyRule
     from engine.dagfile import load as load_dag
     from engine.dagfile.policies import POLICY_KEYS, read_policy
     from engine.dagfolder import DagFolder, Filed, Shelf, near_name
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from engine.disabling import disable, enable
     from engine.driving.runner import RunnerSettings
     from engine.driving.worker import drive_here, free_dead, work
+    from engine.eligibility import StillAsked
     from engine.ending import sweep_expiry
     from engine.errors import (
         BackendDenied,
@@ -88,16 +89,20 @@ if TYPE_CHECKING:
     from engine.liveness import holder_name
     from engine.mirror import Mirror
     from engine.model import (
+        AutoRule,
         Cause,
         Checkpoint,
         CheckpointId,
         CheckpointState,
         Choice,
+        Confirm,
         Effect,
         Elsewhere,
+        Escalation,
         Fact,
         InputField,
         InputType,
+        Nudge,
         OnExpire,
         Policy,
         ReasonRule,
@@ -204,6 +209,16 @@ if TYPE_CHECKING:
     from engine.ticks import in_words as schedule_in_words
     from engine.ticks import local as local_time
     from engine.ticks import ticks as ticks_of
+    from engine.together import (
+        Apart,
+        Several,
+        decide_together,
+        groups_chosen,
+        groups_pending,
+        must_be_alone,
+        several_chosen,
+        several_pending,
+    )
     from engine.upkeep import (
         database_file,
         schema_version,
@@ -214,6 +229,15 @@ if TYPE_CHECKING:
     from engine.watching import Watch
 
 _HOME = {
+    "StillAsked": ("engine.eligibility", "StillAsked"),
+    "Apart": ("engine.together", "Apart"),
+    "Several": ("engine.together", "Several"),
+    "decide_together": ("engine.together", "decide_together"),
+    "groups_chosen": ("engine.together", "groups_chosen"),
+    "groups_pending": ("engine.together", "groups_pending"),
+    "must_be_alone": ("engine.together", "must_be_alone"),
+    "several_chosen": ("engine.together", "several_chosen"),
+    "several_pending": ("engine.together", "several_pending"),
     "Answers": ("engine.answering", "Answers"),
     "Watch": ("engine.watching", "Watch"),
     "Backend": ("engine.ports", "Backend"),
@@ -258,6 +282,7 @@ _HOME = {
     "dag_digest": ("engine.dag", "dag_digest"),
     "dag_to_json": ("engine.dag", "dag_to_json"),
     "Defaults": ("engine.dagfile", "Defaults"),
+    "PolicyRule": ("engine.dagfile", "PolicyRule"),
     "load_dag": ("engine.dagfile", "load"),
     "Declared": ("engine.declaration", "Declared"),
     "checkpoint": ("engine.declaration", "checkpoint"),
@@ -298,6 +323,10 @@ _HOME = {
     "InputField": ("engine.model", "InputField"),
     "InputType": ("engine.model", "InputType"),
     "OnExpire": ("engine.model", "OnExpire"),
+    "Confirm": ("engine.model", "Confirm"),
+    "Nudge": ("engine.model", "Nudge"),
+    "Escalation": ("engine.model", "Escalation"),
+    "AutoRule": ("engine.model", "AutoRule"),
     "PersonId": ("engine.identity", "PersonId"),
     "Policy": ("engine.model", "Policy"),
     "Principal": ("engine.identity", "Principal"),
@@ -463,8 +492,10 @@ __all__ = [
     "AirflowToken",
     "Answer",
     "Answers",
+    "Apart",
     "AskedAgain",
     "AuditSurface",
+    "AutoRule",
     "Backend",
     "BackendDenied",
     "BackendError",
@@ -484,6 +515,7 @@ __all__ = [
     "CheckpointView",
     "Choice",
     "Clock",
+    "Confirm",
     "Cursor",
     "Dag",
     "DagFolder",
@@ -500,6 +532,7 @@ __all__ = [
     "Effect",
     "Elsewhere",
     "Entitlement",
+    "Escalation",
     "Exported",
     "Fact",
     "FileLock",
@@ -529,6 +562,7 @@ __all__ = [
     "Missing",
     "NoRun",
     "NotExported",
+    "Nudge",
     "OnExpire",
     "Outbox",
     "Outcome",
@@ -539,6 +573,7 @@ __all__ = [
     "PersonNotFound",
     "PersonView",
     "Policy",
+    "PolicyRule",
     "Posting",
     "Prefect",
     "PrefectKey",
@@ -561,12 +596,14 @@ __all__ = [
     "Schedule",
     "Schedules",
     "Settled",
+    "Several",
     "Shelf",
     "Shell",
     "Show",
     "SignoffError",
     "Standing",
     "Standstill",
+    "StillAsked",
     "Store",
     "StoreBusy",
     "StoreError",
@@ -603,6 +640,7 @@ __all__ = [
     "dag_to_json",
     "database_file",
     "decide",
+    "decide_together",
     "declare",
     "delegate",
     "deliveries_of",
@@ -624,6 +662,8 @@ __all__ = [
     "get_meta",
     "grant",
     "granted_groups",
+    "groups_chosen",
+    "groups_pending",
     "holder_name",
     "hurry_deliveries",
     "is_fillable",
@@ -639,6 +679,7 @@ __all__ = [
     "log_path",
     "mine_page",
     "move_postings",
+    "must_be_alone",
     "near_name",
     "note_unknown",
     "note_unseen",
@@ -668,6 +709,8 @@ __all__ = [
     "schedule_in_words",
     "schema_version",
     "set_meta",
+    "several_chosen",
+    "several_pending",
     "shell",
     "shown_url",
     "submit",

@@ -11,6 +11,7 @@ from engine.attempts import Missing, missing, note_refusal
 from engine.ending import end_checkpoint, expired_if_due
 from engine.events import DecisionRecorded
 from engine.identity import Caller, Candidate, IdentityKind, PersonId, Surface
+from engine.lapsing import with_lapses
 from engine.lenders import with_lent
 from engine.lending import lesser
 from engine.model import (
@@ -33,7 +34,7 @@ from engine.policy import (
     early_end,
     rule,
 )
-from engine.rulings import agree
+from engine.rulings import agree, lapsed
 from engine.store import checkpoints, postings, trail
 from engine.store.writer import Tx
 
@@ -68,7 +69,9 @@ def decide(
     candidate = resolve(tx, caller, checkpoint.tenant, local)
     candidate = with_lent(tx, candidate, checkpoint, looked_up, local)
     votes = _standing_votes(tx, checkpoint, looked_up, local)
-    ruling = rule(checkpoint, votes, candidate, answer, requester_kinds(tx, checkpoint))
+    kinds = requester_kinds(tx, checkpoint)
+    ruling = rule(checkpoint, votes, candidate, answer, kinds)
+    ruling = with_lapses(ruling, checkpoint, votes, candidate, kinds)
     match ruling:
         case Refused():
             note_refusal(tx, checkpoint, candidate, answer.choice, ruling)
@@ -143,6 +146,7 @@ def _said_before(
         == (answer.choice, answer.reason, candidate.caller.identity)
         and last.for_person == _lender(ruling)
         and agree(last.inputs, ruling.inputs)
+        and lapsed(ruling.trace) == lapsed(checkpoints.last_trace(tx, checkpoint.id))
     )
 
 

@@ -1,6 +1,6 @@
 """What a delegation lends: a place on the approver list, never a role. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from engine.identity import Candidate, Entitlement, Lending
@@ -49,6 +49,13 @@ def lent(lending: Lending, judge: Callable[[Candidate], Sequence[Finding]]) -> F
     why = _obstacle(lending, judge)
     found = f"{lending.name}'s, until {lending.delegation.ends_at:{_FORMAT}}"
     return Finding(Rule.DELEGATION, why is None, _NEEDED, why or found)
+
+
+def again(lendings: Iterable[Lending], judge: Callable[[Candidate], Sequence[Finding]]) -> Finding:
+    """Whether any of these delegations of one person lends a place still."""
+    found = [lent(lending, judge) for lending in lendings]
+    gone = Finding(Rule.DELEGATION, False, _NEEDED, "the delegation is gone")
+    return next((finding for finding in found if finding.passed), found[0] if found else gone)
 
 
 def lesser(candidate: Candidate, lending: Lending | None) -> Entitlement | None:

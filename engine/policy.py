@@ -6,12 +6,12 @@ from functools import partial
 from typing import Any, assert_never
 
 from engine.entitlement import names
-from engine.identity import Caller, Candidate, PersonId, Role, Standing
+from engine.identity import Caller, Candidate, Entitlement, PersonId, Role, Standing
 from engine.inputs import parse_inputs
-from engine.json_values import is_storable
-from engine.lending import Ground, ground, lent
-from engine.model import Checkpoint, CheckpointState, Choice, Policy, ReasonRule
+from engine.lending import Ground, again, ground
+from engine.model import Checkpoint, CheckpointState, Choice, Policy
 from engine.rulings import Accepted, Answer, Finding, Refused, Rule, Ruling, Settled, Vote, agree
+from engine.saying import REASON_LIMIT, inputs_valid, keepable, reason_given
 from engine.starters import Kinds, known_person, self_approval
 from engine.voices import one_voice_each
 
@@ -39,9 +39,8 @@ __all__ = [
     "on_ground",
     "operating",
     "rule",
+    "vote_findings",
 ]
-
-REASON_LIMIT = 3000  # characters; also what a Slack text input accepts at most
 
 # Viewers decide nothing, whatever a checkpoint asks for.
 LOWEST_DECIDING_ROLE = Role.OPERATOR
@@ -62,11 +61,11 @@ def rule(
     """
     candidate = _spare(candidate, votes, answer.choice)
     trace = admission(checkpoint, candidate, answer.request_digest, requester_kinds)
-    trace.append(_reason(checkpoint.policy, answer))
+    trace.append(reason_given(checkpoint.policy, answer))
     # A form belongs to approving: nobody fills one in to say no.
     wanted = checkpoint.policy.inputs if answer.choice is Choice.APPROVE else ()
     parsed = parse_inputs(wanted, answer.inputs if wanted else {})
-    trace.append(_inputs(parsed.errors))
+    trace.append(inputs_valid(parsed.errors))
     if not all(finding.passed for finding in trace):
         return Refused(tuple(trace), field_errors=parsed.errors)
     return _count(
@@ -160,8 +159,13 @@ def holds(candidate: Candidate, needed: Role, tenant: str) -> Finding:
         Rule.ROLE,
         held is not None and held.role >= needed,
         f"{needed.label} in {tenant}",
-        "no role" if held is None else f"{held.role.label} ({held.source})",
+        "no role" if held is None else _found(held, candidate.caller),
     )
+
+
+def _found(held: Entitlement, caller: Caller) -> str:
+    """`Operator (signoff.toml: S0RELEASE, as of 12 s ago)`."""
+    return f"{held.role.label} ({held.source}{caller.age_of(held.principal)})"
 
 
 def _spare(candidate: Candidate, votes: Sequence[Vote], choice: Choice) -> Candidate:
@@ -215,17 +219,25 @@ def _counted(voices: int, apart: int, doubled: int) -> str:
     return f"{voices} ({', '.join(notes)})" if notes else str(voices)
 
 
-def _still_counts(checkpoint: Checkpoint, vote: Vote, requester_kinds: Kinds) -> bool:
-    """Whether whoever voted could still do so, on the ground they did it on."""
-    voter = vote.voter
-    if voter is None:
-        return False
+def vote_findings(checkpoint: Checkpoint, vote: Vote, requester_kinds: Kinds) -> list[Finding]:
+    """The rules about whoever voted, asked again on the ground they did it on.
+
+    A delegate's vote needs the delegation it was cast by, and no place on the list. Nothing is
+    found where the voter was not looked up again.
+    """
+    if vote.voter is None:
+        return []
     judge = partial(_own, checkpoint, requester_kinds)
-    lacking = {finding.rule for finding in judge(voter) if not finding.passed}
+    found = judge(vote.voter)
     if vote.for_person is None:
-        return not lacking
-    lendings = (one for one in voter.lent if one.delegation.delegator == vote.for_person)
-    return lacking <= {Rule.APPROVERS} and any(lent(one, judge).passed for one in lendings)
+        return found
+    same = (one for one in vote.voter.lent if one.delegation.delegator == vote.for_person)
+    return [*(one for one in found if one.rule is not Rule.APPROVERS), again(same, judge)]
+
+
+def _still_counts(checkpoint: Checkpoint, vote: Vote, requester_kinds: Kinds) -> bool:
+    found = vote_findings(checkpoint, vote, requester_kinds)
+    return bool(found) and all(finding.passed for finding in found)
 
 
 def _open(checkpoint: Checkpoint) -> Finding:
@@ -266,9 +278,11 @@ def _role(checkpoint: Checkpoint, candidate: Candidate) -> Finding:
 
 
 def _approvers(policy: Policy, caller: Caller) -> Finding:
-    passed = not policy.approvers or any(names(p, caller) for p in policy.approvers)
+    named = next((p for p in policy.approvers if names(p, caller)), None)
+    passed = not policy.approvers or named is not None
     needed = ", ".join(str(principal) for principal in policy.approvers) or "anyone with the role"
-    return Finding(Rule.APPROVERS, passed, needed, str(caller.identity))
+    through = f" through {named}{age}" if (age := caller.age_of(named)) else ""
+    return Finding(Rule.APPROVERS, passed, needed, f"{caller.identity}{through}")
 
 
 def _assigned(checkpoint: Checkpoint, caller: Caller) -> tuple[Finding, ...]:
@@ -279,26 +293,3 @@ def _assigned(checkpoint: Checkpoint, caller: Caller) -> tuple[Finding, ...]:
     passed = any(names(principal, caller) for principal in there.assigned)
     needed = ", ".join(map(str, there.assigned)) or "an account that nobody here is known by"
     return (Finding(Rule.ASSIGNED, passed, needed, str(caller.identity)),)
-
-
-def _reason(policy: Policy, answer: Answer) -> Finding:
-    kept = keepable(answer.reason)
-    if not kept.passed:
-        return kept
-    wanted = policy.reason_rule(answer.choice)
-    missing = wanted is ReasonRule.REQUIRED and not answer.reason.strip()
-    found = "none" if missing else f"{len(answer.reason)} characters"
-    return Finding(Rule.REASON, not missing, wanted, found)
-
-
-def keepable(reason: str) -> Finding:
-    """Whether a reason can be recorded, wanted or not: it is text, and not too long."""
-    if not is_storable(reason):
-        return Finding(Rule.REASON, False, "plain text", "a NUL or half a character")
-    most, length = f"at most {REASON_LIMIT:,} characters", f"{len(reason):,} characters"
-    return Finding(Rule.REASON, len(reason) <= REASON_LIMIT, most, length)
-
-
-def _inputs(errors: Mapping[str, str]) -> Finding:
-    found = "; ".join(f"{name} {sentence}" for name, sentence in errors.items()) or "valid"
-    return Finding(Rule.INPUTS, not errors, "every field valid", found)

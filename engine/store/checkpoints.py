@@ -1,7 +1,7 @@
 """Checkpoints and decisions: rows to values and back, and the one end."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -296,6 +296,22 @@ def decisions(tx: Tx, checkpoint_id: str) -> list[Decision]:
         )
         for row in rows
     ]
+
+
+def last_trace(tx: Tx, checkpoint_id: str) -> tuple[Finding, ...]:
+    """The trace of the latest decision on a checkpoint, by the persons of today; may be empty."""
+    query = (
+        sa.select(_decision.c.trace)
+        .where(_decision.c.checkpoint_id == checkpoint_id)
+        .order_by(_decision.c.id.desc())
+        .limit(1)
+    )
+    trace = tx.run(query).scalar_one_or_none() or ()
+    found = [Finding.from_json(finding) for finding in trace]
+    today = links.persons_of_today(tx, (one.person for one in found if one.person is not None))
+    return tuple(
+        one if one.person is None else replace(one, person=today[one.person]) for one in found
+    )
 
 
 def latest(decided: Sequence[Decision]) -> list[Decision]:
