@@ -88,6 +88,7 @@ class Account:
     is_deleted: bool
     is_guest: bool
     is_stranger: bool
+    zone: str | None = None  # an IANA name, as the person has set it
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +210,7 @@ class Slack:
             is_deleted=bool(found.get("deleted")),
             is_guest=bool(found.get("is_restricted") or found.get("is_ultra_restricted")),
             is_stranger=bool(found.get("is_stranger")),
+            zone=found.get("tz"),
         )
 
     async def user_with_email(self, email: str) -> str | None:

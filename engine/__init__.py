@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from engine.accounts import written as written_account
     from engine.answering import Answers
     from engine.asking import AskedAgain, ask_again
     from engine.attempts import Missing, note_unknown, note_unseen, note_unverified
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from engine.dagfolder import DagFolder, Filed, Shelf, near_name
     from engine.decisions import Decided, admit, decide, expire_now
     from engine.declaration import Declared, checkpoint, declare, python, shell
+    from engine.delegating import delegate, end_delegation
+    from engine.disabling import disable, enable
     from engine.driving.runner import RunnerSettings
     from engine.driving.worker import drive_here, free_dead, work
     from engine.eligibility import StillAsked
@@ -46,10 +49,12 @@ if TYPE_CHECKING:
         BackendUnreachable,
         CheckpointNotFound,
         DagNotFound,
+        InvalidAccount,
         InvalidDag,
         InvalidParams,
         InvalidPrincipal,
         InvalidSettings,
+        PersonNotFound,
         RunNotFound,
         SignoffError,
         StoreBusy,
@@ -70,6 +75,7 @@ if TYPE_CHECKING:
     from engine.heartbeat import Heartbeat
     from engine.identity import (
         Caller,
+        Delegation,
         Entitlement,
         Identity,
         IdentityKind,
@@ -80,6 +86,8 @@ if TYPE_CHECKING:
         Standing,
         Surface,
     )
+    from engine.lenders import earlier_voters, lenders_of
+    from engine.linking import LinkCode, Linked, ask_link, confirm_link, unlink
     from engine.liveness import holder_name
     from engine.mirror import Mirror
     from engine.model import (
@@ -138,7 +146,6 @@ if TYPE_CHECKING:
         backend_statuses,
         checkpoint_view,
         deliveries_of,
-        earlier_voters,
         granted_groups,
         listed_checkpoints,
         listed_runs,
@@ -150,6 +157,19 @@ if TYPE_CHECKING:
         troubled_deliveries,
     )
     from engine.reaching import Members, Reach, reach
+    from engine.registry import (
+        DelegationView,
+        PersonFile,
+        account_named,
+        ensure_caller,
+        ensure_named,
+        file_of,
+        person_file,
+        person_files,
+        person_named,
+        remember_home,
+        roles_by_account,
+    )
     from engine.report import Broken, Verified
     from engine.report import export as export_trail
     from engine.report import verify as verify_trail
@@ -208,6 +228,7 @@ if TYPE_CHECKING:
         shown_url,
         upgrade_database,
     )
+    from engine.voices import one_voice_each
     from engine.watching import Watch
 
 _HOME = {
@@ -343,7 +364,33 @@ _HOME = {
     "approver_groups": ("engine.queries", "approver_groups"),
     "checkpoint_view": ("engine.queries", "checkpoint_view"),
     "deliveries_of": ("engine.queries", "deliveries_of"),
-    "earlier_voters": ("engine.queries", "earlier_voters"),
+    "lenders_of": ("engine.lenders", "lenders_of"),
+    "delegate": ("engine.delegating", "delegate"),
+    "end_delegation": ("engine.delegating", "end_delegation"),
+    "disable": ("engine.disabling", "disable"),
+    "enable": ("engine.disabling", "enable"),
+    "LinkCode": ("engine.linking", "LinkCode"),
+    "Linked": ("engine.linking", "Linked"),
+    "ask_link": ("engine.linking", "ask_link"),
+    "confirm_link": ("engine.linking", "confirm_link"),
+    "unlink": ("engine.linking", "unlink"),
+    "DelegationView": ("engine.registry", "DelegationView"),
+    "PersonFile": ("engine.registry", "PersonFile"),
+    "account_named": ("engine.registry", "account_named"),
+    "written_account": ("engine.accounts", "written"),
+    "ensure_caller": ("engine.registry", "ensure_caller"),
+    "roles_by_account": ("engine.registry", "roles_by_account"),
+    "ensure_named": ("engine.registry", "ensure_named"),
+    "file_of": ("engine.registry", "file_of"),
+    "person_file": ("engine.registry", "person_file"),
+    "person_files": ("engine.registry", "person_files"),
+    "person_named": ("engine.registry", "person_named"),
+    "remember_home": ("engine.registry", "remember_home"),
+    "one_voice_each": ("engine.voices", "one_voice_each"),
+    "InvalidAccount": ("engine.errors", "InvalidAccount"),
+    "PersonNotFound": ("engine.errors", "PersonNotFound"),
+    "Delegation": ("engine.identity", "Delegation"),
+    "earlier_voters": ("engine.lenders", "earlier_voters"),
     "granted_groups": ("engine.queries", "granted_groups"),
     "Prospect": ("engine.explaining", "Prospect"),
     "explain": ("engine.explaining", "explain"),
@@ -485,6 +532,8 @@ __all__ = [
     "Decided",
     "Declared",
     "Defaults",
+    "Delegation",
+    "DelegationView",
     "Delivered",
     "Delivery",
     "DeliveryKind",
@@ -510,11 +559,14 @@ __all__ = [
     "Impossible",
     "InputField",
     "InputType",
+    "InvalidAccount",
     "InvalidDag",
     "InvalidParams",
     "InvalidPrincipal",
     "InvalidSettings",
     "Later",
+    "LinkCode",
+    "Linked",
     "LocalMode",
     "Members",
     "Mirror",
@@ -527,7 +579,9 @@ __all__ = [
     "Outcome",
     "Page",
     "PendingSummary",
+    "PersonFile",
     "PersonId",
+    "PersonNotFound",
     "PersonView",
     "Policy",
     "PolicyRule",
@@ -579,18 +633,21 @@ __all__ = [
     "WaitingGate",
     "Wanted",
     "Watch",
+    "account_named",
     "active_grants",
     "admit",
     "adopt",
     "agree",
     "approver_groups",
     "ask_again",
+    "ask_link",
     "backend_statuses",
     "begin_standstill",
     "cancel_run",
     "check_dag",
     "checkpoint",
     "checkpoint_view",
+    "confirm_link",
     "current_standstill",
     "dag_digest",
     "dag_to_json",
@@ -598,16 +655,23 @@ __all__ = [
     "decide",
     "decide_together",
     "declare",
+    "delegate",
     "deliveries_of",
+    "disable",
     "drive_here",
     "drop_claims",
     "earlier_voters",
+    "enable",
+    "end_delegation",
     "end_standstill",
+    "ensure_caller",
+    "ensure_named",
     "examples",
     "expected_json",
     "expire_now",
     "explain",
     "export_trail",
+    "file_of",
     "free_dead",
     "get_meta",
     "grant",
@@ -620,6 +684,7 @@ __all__ = [
     "is_long_text",
     "is_whole",
     "latest_run",
+    "lenders_of",
     "listed_checkpoints",
     "listed_runs",
     "live_worker",
@@ -633,9 +698,13 @@ __all__ = [
     "note_unknown",
     "note_unseen",
     "note_unverified",
+    "one_voice_each",
     "option_label",
     "pending_page",
     "pending_summary",
+    "person_file",
+    "person_files",
+    "person_named",
     "probe_writable",
     "python",
     "reach",
@@ -645,10 +714,12 @@ __all__ = [
     "record_held",
     "record_posted",
     "record_shown",
+    "remember_home",
     "repost",
     "retry_run",
     "revoke",
     "roles",
+    "roles_by_account",
     "run_view",
     "schedule_in_words",
     "schema_version",
@@ -666,9 +737,11 @@ __all__ = [
     "to_airflow",
     "to_prefect",
     "troubled_deliveries",
+    "unlink",
     "upgrade_database",
     "verify_trail",
     "work",
+    "written_account",
 ]
 
 
