@@ -12,6 +12,9 @@ from functools import partial
 from typing import TypeVar
 
 from engine import intake
+from engine.auto.facts import Given
+from engine.auto.outcomes import RuleOutcome
+from engine.auto.rules import outcomes_of
 from engine.errors import BackendError, StoreError
 from engine.gate_rules import BackendPlan
 from engine.gates import WaitingGate, Waits
@@ -123,14 +126,26 @@ class Watch:
         look = partial(intake.unasked, plan=self._plan, waiting=waiting, read_at=read_at)
         fresh = await self._store.read(look)
         for start in range(0, len(fresh), _BATCH):
+            batch = fresh[start : start + _BATCH]
             take = partial(
                 intake.take_in,
                 plan=self._plan,
-                waiting=fresh[start : start + _BATCH],
+                waiting=batch,
                 read_at=read_at,
                 surface=self._surface,
+                rules={gate.ref.key: await self._rules_of(gate) for gate in batch},
             )
             await self._store.write(take)
+
+    async def _rules_of(self, gate: WaitingGate) -> tuple[RuleOutcome, ...]:
+        """What the rules of a gate come to; there are no outputs to read of a run elsewhere."""
+        rule = self._plan.rule_for(gate.ref)
+        if not rule.policy.auto:
+            return ()
+        given = Given(
+            dag=gate.ref.dag, task=gate.ref.task_name, tenant=rule.tenant, params=gate.params
+        )
+        return await outcomes_of(rule.policy.auto, given)
 
     async def _let_go(self, waiting: set[str]) -> None:
         look = partial(intake.missing, backend=self._plan.name, waiting=waiting)
