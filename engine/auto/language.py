@@ -21,7 +21,7 @@ NAMES = ("params", "outputs", "dag", "task", "tenant")
 """What an expression may name. There is no clock: asked again, it would say the same."""
 
 _PROBLEM = re.compile(r"ERROR: <input>:(?P<line>\d+):(?P<column>\d+): (?P<what>[^\n]*)")
-_UNKNOWN = re.compile(r"undeclared reference to '(?P<name>[^']*)'")
+_UNKNOWN = re.compile(r"undeclared reference to '(?P<name>[^'.]*)")
 _MISSING = re.compile(r'Key not found in map : "(?P<key>.*)"', re.DOTALL)
 _NO_SUCH = re.compile(r"No matching overloads found : (?P<call>\S+\([a-z0-9_, ()]*\))")
 
@@ -62,7 +62,7 @@ def _compiled(text: str) -> Any:
         raise InvalidExpression(f"expected at most {MAX_EXPRESSION} characters")
     try:
         compiled = _environment().compile(text)
-    except (RuntimeError, ValueError) as trouble:
+    except (RuntimeError, TypeError) as trouble:  # the latter for what is no text at all
         raise InvalidExpression(_problem(str(trouble))) from None
     if compiled.return_type().name() not in {"BOOL", "DYN"}:
         raise InvalidExpression("expected something that is true or false")
@@ -83,7 +83,7 @@ def _environment() -> Any:
 def _problem(said: str) -> str:
     found = _PROBLEM.search(said)
     if found is None:
-        deep = "recursion limit" in said
+        deep = "recursion" in said
         return "it is nested too deeply" if deep else "it is no expression"
     unknown = _UNKNOWN.match(found["what"])
     what = found["what"].removeprefix("Syntax error: ").partition(" expecting {")[0]
