@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         dag_digest,
         dag_to_json,
     )
-    from engine.dagfile import Defaults
+    from engine.dagfile import Defaults, PolicyRule
     from engine.dagfile import load as load_dag
     from engine.dagfile.policies import POLICY_KEYS, read_policy
     from engine.dagfolder import DagFolder, Filed, Shelf, near_name
@@ -80,16 +80,20 @@ if TYPE_CHECKING:
     from engine.liveness import holder_name
     from engine.mirror import Mirror
     from engine.model import (
+        AutoRule,
         Cause,
         Checkpoint,
         CheckpointId,
         CheckpointState,
         Choice,
+        Confirm,
         Effect,
         Elsewhere,
+        Escalation,
         Fact,
         InputField,
         InputType,
+        Nudge,
         OnExpire,
         Policy,
         ReasonRule,
@@ -237,6 +241,7 @@ _HOME = {
     "dag_digest": ("engine.dag", "dag_digest"),
     "dag_to_json": ("engine.dag", "dag_to_json"),
     "Defaults": ("engine.dagfile", "Defaults"),
+    "PolicyRule": ("engine.dagfile", "PolicyRule"),
     "load_dag": ("engine.dagfile", "load"),
     "Declared": ("engine.declaration", "Declared"),
     "checkpoint": ("engine.declaration", "checkpoint"),
@@ -277,6 +282,10 @@ _HOME = {
     "InputField": ("engine.model", "InputField"),
     "InputType": ("engine.model", "InputType"),
     "OnExpire": ("engine.model", "OnExpire"),
+    "Confirm": ("engine.model", "Confirm"),
+    "Nudge": ("engine.model", "Nudge"),
+    "Escalation": ("engine.model", "Escalation"),
+    "AutoRule": ("engine.model", "AutoRule"),
     "PersonId": ("engine.identity", "PersonId"),
     "Policy": ("engine.model", "Policy"),
     "Principal": ("engine.identity", "Principal"),
@@ -418,6 +427,7 @@ __all__ = [
     "Answers",
     "AskedAgain",
     "AuditSurface",
+    "AutoRule",
     "Backend",
     "BackendDenied",
     "BackendError",
@@ -437,6 +447,7 @@ __all__ = [
     "CheckpointView",
     "Choice",
     "Clock",
+    "Confirm",
     "Cursor",
     "Dag",
     "DagFolder",
@@ -451,6 +462,7 @@ __all__ = [
     "Effect",
     "Elsewhere",
     "Entitlement",
+    "Escalation",
     "Exported",
     "Fact",
     "FileLock",
@@ -477,6 +489,7 @@ __all__ = [
     "Missing",
     "NoRun",
     "NotExported",
+    "Nudge",
     "OnExpire",
     "Outbox",
     "Outcome",
@@ -485,6 +498,7 @@ __all__ = [
     "PersonId",
     "PersonView",
     "Policy",
+    "PolicyRule",
     "Posting",
     "Prefect",
     "PrefectKey",

@@ -3,7 +3,7 @@
 import re
 from datetime import timedelta
 
-from engine.auto.language import read_expression
+from engine.auto.language import MAX_EXPRESSION, read_expression
 from engine.dagfile.fields import (
     Fields,
     MisreadError,
@@ -120,6 +120,8 @@ def _rule(node: Node) -> AutoRule:
 
 def _expression(node: Node) -> str:
     written = text(node)
+    if len(written) > MAX_EXPRESSION:
+        raise unexpected(node, f"an expression of at most {MAX_EXPRESSION} characters")
     try:
         read = read_expression(written)
     except InvalidExpression as invalid:

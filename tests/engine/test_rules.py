@@ -100,8 +100,8 @@ def test_rules_never_weaken(policy: Policy, data: st.DataObject, obstacle: str) 
     for rule in more:
         assert judged.policy.required_role >= (rule.required_role or Role.VIEWER)
         assert judged.policy.quorum >= (rule.quorum or 1)
-    unchanged = {"required_role": policy.required_role, "quorum": policy.quorum}
-    assert replace(judged.policy, **unchanged) == policy
+    raised = judged.policy
+    assert replace(policy, required_role=raised.required_role, quorum=raised.quorum) == raised
     if not more:
         assert judged.policy == policy
     assert (judged.approved_by is not None) == (
