@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from engine.declaration import Declared, checkpoint, declare, python, shell
     from engine.driving.runner import RunnerSettings
     from engine.driving.worker import drive_here, free_dead, work
+    from engine.eligibility import StillAsked
     from engine.ending import sweep_expiry
     from engine.errors import (
         BackendDenied,
@@ -188,6 +189,16 @@ if TYPE_CHECKING:
     from engine.ticks import in_words as schedule_in_words
     from engine.ticks import local as local_time
     from engine.ticks import ticks as ticks_of
+    from engine.together import (
+        Apart,
+        Several,
+        decide_together,
+        groups_chosen,
+        groups_pending,
+        must_be_alone,
+        several_chosen,
+        several_pending,
+    )
     from engine.upkeep import (
         database_file,
         schema_version,
@@ -197,6 +208,15 @@ if TYPE_CHECKING:
     from engine.watching import Watch
 
 _HOME = {
+    "StillAsked": ("engine.eligibility", "StillAsked"),
+    "Apart": ("engine.together", "Apart"),
+    "Several": ("engine.together", "Several"),
+    "decide_together": ("engine.together", "decide_together"),
+    "groups_chosen": ("engine.together", "groups_chosen"),
+    "groups_pending": ("engine.together", "groups_pending"),
+    "must_be_alone": ("engine.together", "must_be_alone"),
+    "several_chosen": ("engine.together", "several_chosen"),
+    "several_pending": ("engine.together", "several_pending"),
     "Answers": ("engine.answering", "Answers"),
     "Watch": ("engine.watching", "Watch"),
     "Backend": ("engine.ports", "Backend"),
@@ -425,6 +445,7 @@ __all__ = [
     "AirflowToken",
     "Answer",
     "Answers",
+    "Apart",
     "AskedAgain",
     "AuditSurface",
     "AutoRule",
@@ -521,12 +542,14 @@ __all__ = [
     "Schedule",
     "Schedules",
     "Settled",
+    "Several",
     "Shelf",
     "Shell",
     "Show",
     "SignoffError",
     "Standing",
     "Standstill",
+    "StillAsked",
     "Store",
     "StoreBusy",
     "StoreError",
@@ -560,6 +583,7 @@ __all__ = [
     "dag_to_json",
     "database_file",
     "decide",
+    "decide_together",
     "declare",
     "deliveries_of",
     "drive_here",
@@ -574,6 +598,8 @@ __all__ = [
     "get_meta",
     "grant",
     "granted_groups",
+    "groups_chosen",
+    "groups_pending",
     "holder_name",
     "hurry_deliveries",
     "is_fillable",
@@ -588,6 +614,7 @@ __all__ = [
     "log_path",
     "mine_page",
     "move_postings",
+    "must_be_alone",
     "near_name",
     "note_unknown",
     "note_unseen",
@@ -611,6 +638,8 @@ __all__ = [
     "schedule_in_words",
     "schema_version",
     "set_meta",
+    "several_chosen",
+    "several_pending",
     "shell",
     "shown_url",
     "submit",

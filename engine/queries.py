@@ -7,6 +7,7 @@ from datetime import datetime
 from engine import chain, lifecycle, standstill
 from engine.asking import askable
 from engine.dag import Dag
+from engine.eligibility import StillAsked, still_asked
 from engine.identity import (
     Caller,
     Entitlement,
@@ -21,6 +22,7 @@ from engine.model import Checkpoint, CheckpointState, Choice, JsonObject, RunSta
 from engine.people import LocalMode, known, roles_of
 from engine.policy import entitled
 from engine.report import content
+from engine.rulings import Finding
 from engine.standstill import Standstill
 from engine.store import checkpoints, gates, outbox, people, postings, runs, tasks, trail
 from engine.store.checkpoints import Cursor
@@ -55,6 +57,7 @@ class Voice:
     role: Role
     identity: Identity
     decided_at: datetime
+    lapsed: tuple[Finding, ...] = ()  # why it did not count when the latest answer came
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ class CheckpointView:
     called_off: CalledOff | None = None  # how its run was, if it was
     standstill: Standstill | None = None  # while it lasts
     gate_note: str | None = None  # how its gate on another engine stands, where that is news
+    still_asked: StillAsked | None = None  # who may still decide; None once it has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,7 @@ def checkpoint_view(tx: Tx, checkpoint_id: str) -> CheckpointView | None:
         raise AssertionError(f"checkpoint {recorded.id} belongs to no run")
     counting = checkpoints.latest(checkpoints.decisions(tx, recorded.id))
     persons = _persons(tx, [recorded.requester, *(d.person_id for d in counting)])
+    counted_last = checkpoints.last_trace(tx, recorded.id) if len(counting) > 1 else ()
     voices = tuple(
         Voice(
             person=persons[decision.person_id],
@@ -133,11 +138,14 @@ def checkpoint_view(tx: Tx, checkpoint_id: str) -> CheckpointView | None:
             role=decision.role,
             identity=decision.identity,
             decided_at=decision.decided_at,
+            lapsed=tuple(f for f in counted_last if f.person == decision.person_id),
         )
         for decision in counting
     )
+    shown = lifecycle.effective(recorded, tx.now)
+    standing = [voice.person.id for voice in voices if not voice.lapsed]
     return CheckpointView(
-        checkpoint=lifecycle.effective(recorded, tx.now),
+        checkpoint=shown,
         requester=persons[recorded.requester],
         requested_as=run.requested_as,
         voices=voices,
@@ -148,6 +156,7 @@ def checkpoint_view(tx: Tx, checkpoint_id: str) -> CheckpointView | None:
         called_off=_called_off(tx, run),
         standstill=standstill.current(tx),
         gate_note=_gate_note(tx, recorded),
+        still_asked=still_asked(tx, shown, standing) if shown.is_open else None,
     )
 
 

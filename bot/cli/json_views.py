@@ -170,6 +170,7 @@ def voice_json(voice: Voice) -> Json:
         "role": voice.role.label,
         "surface": voice.surface,
         "decided_at": voice.decided_at,
+        "lapsed": [finding.as_json() for finding in voice.lapsed],
     }
 
 
