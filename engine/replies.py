@@ -43,7 +43,7 @@ def reply_of(
     choice = _CHOICE_OF.get(checkpoint.state)
     said = [decision for decision in decided if decision.choice is choice]
     last = max(said, key=lambda decision: decision.decided_at, default=None)
-    by = ", ".join(names[decision.person_id] for decision in said)
+    by = ", ".join(_called(decision, names) for decision in said)
     if checkpoint.state is CheckpointState.APPROVED:
         if last is None:
             raise AssertionError(f"{checkpoint.id} was approved by nobody")
@@ -76,6 +76,12 @@ def _of_rule(checkpoint: Checkpoint, there: Elsewhere) -> Reply:
         reason=rule.when,
         checkpoint_id=checkpoint.id,
     )
+
+
+def _called(decision: Decision, names: Mapping[str, str]) -> str:
+    """`Bob`, or `Bob for Alice`."""
+    name = names[decision.person_id]
+    return name if decision.for_person is None else f"{name} for {names[decision.for_person]}"
 
 
 def _chosen(there: Elsewhere, decision: Decision) -> tuple[str, ...]:
