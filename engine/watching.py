@@ -16,7 +16,7 @@ from engine.auto.facts import Given
 from engine.auto.outcomes import RuleOutcome
 from engine.auto.rules import outcomes_of
 from engine.errors import BackendError, StoreError
-from engine.gate_rules import BackendPlan
+from engine.gate_rules import BackendPlan, GateRule
 from engine.gates import WaitingGate, Waits
 from engine.ports import Backend
 from engine.store import gates
@@ -133,19 +133,18 @@ class Watch:
                 waiting=batch,
                 read_at=read_at,
                 surface=self._surface,
-                rules={gate.ref.key: await self._rules_of(gate) for gate in batch},
+                rules=await self._rules_of(batch),
             )
             await self._store.write(take)
 
-    async def _rules_of(self, gate: WaitingGate) -> tuple[RuleOutcome, ...]:
-        """What the rules of a gate come to; there are no outputs to read of a run elsewhere."""
-        rule = self._plan.rule_for(gate.ref)
-        if not rule.policy.auto:
-            return ()
-        given = Given(
-            dag=gate.ref.dag, task=gate.ref.task_name, tenant=rule.tenant, params=gate.params
-        )
-        return await outcomes_of(rule.policy.auto, given)
+    async def _rules_of(self, waiting: Sequence[WaitingGate]) -> dict[str, tuple[RuleOutcome, ...]]:
+        """What the rules of gates come to, by key; of a run elsewhere there are no outputs."""
+        asked = {
+            gate.ref.key: (rule.policy.auto, _given(gate, rule))
+            for gate in waiting
+            if (rule := self._plan.rule_for(gate.ref)).policy.auto
+        }
+        return dict(zip(asked, await outcomes_of(list(asked.values())), strict=True))
 
     async def _let_go(self, waiting: set[str]) -> None:
         look = partial(intake.missing, backend=self._plan.name, waiting=waiting)
@@ -171,6 +170,11 @@ class Watch:
     async def _follow_run(self, going: GoingOn) -> None:
         there = await self._backend.run(going.ref)
         await self._store.write(partial(intake.note_run, run_id=going.run_id, there=there))
+
+
+def _given(gate: WaitingGate, rule: GateRule) -> Given:
+    ref = gate.ref
+    return Given(dag=ref.dag, task=ref.task_name, tenant=rule.tenant, params=gate.params)
 
 
 T = TypeVar("T")

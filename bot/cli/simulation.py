@@ -49,7 +49,7 @@ async def simulated(dag: Dag, params: Mapping[str, Any], outputs: Outputs) -> li
             outputs=outputs,
             marked=marked,
         )
-        came = await outcomes_of(gate.policy.auto, given)
+        [came] = await outcomes_of([(gate.policy.auto, given)])
         found.append(Simulated(task, judge_rules(gate.policy, came)))
     return found
 

@@ -1,4 +1,4 @@
-"""Evaluating all rules of a checkpoint, before the transaction that opens it."""
+"""Evaluating all rules of checkpoints, before the transaction that opens them."""
 
 from collections.abc import Sequence
 
@@ -9,17 +9,32 @@ from engine.auto.outcomes import Came, RuleOutcome
 from engine.errors import InvalidExpression
 from engine.model import AutoRule
 
+Asked = tuple[Sequence[AutoRule], Given]
+"""The rules of a checkpoint, and what they may read."""
 
-async def outcomes_of(rules: Sequence[AutoRule], given: Given) -> tuple[RuleOutcome, ...]:
-    """What each rule comes to on these values, in the order of the rules. Each is asked once."""
-    read = [_read(rule) for rule in rules]
-    sound = [one for one in read if isinstance(one, Expression)]
-    asked = [Question(one.text, values_for(one.reads, given)) for one in sound]
-    told = iter(await evaluate(asked))
-    return tuple(
-        _outcome(number, rule, one, next(told) if isinstance(one, Expression) else one, given)
-        for number, (rule, one) in enumerate(zip(rules, read, strict=True), start=1)
-    )
+
+async def outcomes_of(every: Sequence[Asked]) -> list[tuple[RuleOutcome, ...]]:
+    """What the rules of each checkpoint come to, in their order. Each is asked once."""
+    read = [[_read(rule) for rule in rules] for rules, _ in every]
+    told = iter(await evaluate(_questions(every, read)))
+    return [
+        tuple(
+            _outcome(number, rule, one, next(told) if isinstance(one, Expression) else one, given)
+            for number, (rule, one) in enumerate(zip(rules, found, strict=True), start=1)
+        )
+        for (rules, given), found in zip(every, read, strict=True)
+    ]
+
+
+def _questions(
+    every: Sequence[Asked], read: Sequence[Sequence[Expression | Failed]]
+) -> list[Question]:
+    return [
+        Question(one.text, values_for(one.reads, given))
+        for (_, given), found in zip(every, read, strict=True)
+        for one in found
+        if isinstance(one, Expression)
+    ]
 
 
 def _read(rule: AutoRule) -> Expression | Failed:

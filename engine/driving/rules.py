@@ -23,13 +23,8 @@ async def with_rules(store: Store, around: Surroundings, turn: Turn) -> Turn:
     if not ruled:
         return turn
     outputs = await _outputs(store, around, turn, _tasks(ruled.values()))
-    return replace(
-        turn,
-        rules={
-            task_id: await outcomes_of(rules, _given(around, task_id, outputs))
-            for task_id, rules in ruled.items()
-        },
-    )
+    asked = [(rules, _given(around, task_id, outputs)) for task_id, rules in ruled.items()]
+    return replace(turn, rules=dict(zip(ruled, await outcomes_of(asked), strict=True)))
 
 
 def _rules(around: Surroundings, task_id: TaskId) -> tuple[AutoRule, ...]:
