@@ -38,7 +38,7 @@ def reply_of(
     choice = _CHOICE_OF.get(checkpoint.state)
     said = [decision for decision in decided if decision.choice is choice]
     last = max(said, key=lambda decision: decision.decided_at, default=None)
-    by = ", ".join(names[decision.person_id] for decision in said)
+    by = ", ".join(_called(decision, names) for decision in said)
     if checkpoint.state is CheckpointState.APPROVED:
         if last is None:
             raise AssertionError(f"{checkpoint.id} was approved by nobody")
@@ -57,6 +57,12 @@ def reply_of(
         checkpoint_id=checkpoint.id,
         is_no=True,
     )
+
+
+def _called(decision: Decision, names: Mapping[str, str]) -> str:
+    """`Bob`, or `Bob for Alice`."""
+    name = names[decision.person_id]
+    return name if decision.for_person is None else f"{name} for {names[decision.for_person]}"
 
 
 def _chosen(there: Elsewhere, decision: Decision) -> tuple[str, ...]:

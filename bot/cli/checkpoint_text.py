@@ -119,7 +119,7 @@ def _voice(voice: Voice, moments: Moments) -> str:
     when = moments.both(voice.decided_at)
     lapsed = " (no longer counts)" if voice.lapsed else ""
     said = f"{voice.choice}{lapsed}, {when}{reason}"
-    return f"{wording.name_of(voice.person)} ({voice.identity}): {said}"
+    return f"{wording.voice_of(voice)} ({voice.identity}): {said}"
 
 
 def _told(view: CheckpointView, deliveries: Sequence[Delivery]) -> Iterator[tuple[str, str]]:

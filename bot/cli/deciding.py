@@ -86,7 +86,7 @@ def _wanted(now: Session, checkpoint_id: str) -> CheckpointView:
 
 def _voters(now: Session, view: CheckpointView, choice: Choice) -> tuple[list[Caller], int]:
     """Earlier voters who could be looked up again, and how many of this choice could not."""
-    identities = now.read(lambda tx: earlier_voters(tx, view.checkpoint.id))
+    identities = now.read(lambda tx: earlier_voters(tx, view.checkpoint.id, now.caller.identity))
     found = {identity: os_account(identity) for identity in identities}
     unchecked = sum(
         1

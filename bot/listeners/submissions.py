@@ -23,7 +23,6 @@ from engine import (
     Caller,
     CheckpointView,
     Decided,
-    IdentityKind,
     Missing,
     Refused,
     Settled,
@@ -125,12 +124,12 @@ async def decided(desk: Desk, sent: Submission) -> Decided | Missing | LookUpFai
 
 
 async def _voters(desk: Desk, sent: Submission) -> list[Caller]:
-    """Whoever voted before, looked up again: a vote counts only while its voter is entitled."""
-    named = sent.target.checkpoint_id
-    voted = await desk.store.read(partial(earlier_voters, checkpoint_id=named))
-    others = [i for i in voted if i.kind is IdentityKind.SLACK and i != sent.who.identity]
-    found = await asyncio.gather(*(desk.voter(identity, named) for identity in others))
-    return [caller for caller in found if isinstance(caller, Caller)]
+    """Whoever voted before or lends a place, looked up again: it counts while they may."""
+    named, own = sent.target.checkpoint_id, sent.who.identity
+    asked = partial(earlier_voters, checkpoint_id=named, caller=own)
+    return await desk.looked_up(
+        [account for account in await desk.store.read(asked) if account != own], named
+    )
 
 
 async def _counted(desk: Desk, sent: Submission) -> Reply:
