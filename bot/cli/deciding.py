@@ -61,7 +61,7 @@ def answer(
             inputs=inputs,
             request_digest=digest_of(view, digest),
         )
-        voters, unchecked = _voters(now, view, choice)
+        voters, unchecked = voters_of(now, view, choice)
         decided = now.write(
             lambda tx: decide(tx, checkpoint_id, now.caller, given, voters, now.settings.local)
         )
@@ -84,7 +84,7 @@ def _wanted(now: Session, checkpoint_id: str) -> CheckpointView:
     return view
 
 
-def _voters(now: Session, view: CheckpointView, choice: Choice) -> tuple[list[Caller], int]:
+def voters_of(now: Session, view: CheckpointView, choice: Choice) -> tuple[list[Caller], int]:
     """Earlier voters who could be looked up again, and how many of this choice could not."""
     identities = now.read(lambda tx: earlier_voters(tx, view.checkpoint.id, now.caller.identity))
     found = {identity: os_account(identity) for identity in identities}

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from bot.cli.simulation import simulated
 from bot.config import Environment, load_settings
 from bot.one_tap import dialog
 from engine.dag import Dag, Gate
 from engine.dagfile import Defaults, parse
 from engine.decisions import Decided, decide
 from engine.identity import Role
-from engine.model import Cause, Checkpoint, CheckpointState, Choice, OnExpire, Policy
+from engine.model import Cause, Checkpoint, CheckpointState, Choice, OnExpire, Policy, TaskId
 from engine.policy import Accepted, Answer, Refused, Settled
 from engine.store import checkpoints
 from engine.store.writer import Store, Tx
@@ -202,11 +203,22 @@ def test_8_reminders_and_escalation() -> None:
     assert found.on_expire is OnExpire.ESCALATE
 
 
-def test_9_by_risk() -> None:
-    """One rule approves, the other asks for more."""
-    low, high = policy(9).auto
-    assert (low.when, low.approves) == ("outputs.plan.deletes == 0", True)
-    assert (high.required_role, high.quorum, high.approves) == (Role.ADMIN, 2, False)
+@pytest.mark.parametrize(
+    ("deletes", "approves", "role", "quorum"),
+    [
+        (0, True, Role.OPERATOR, 1),
+        (1, False, Role.OPERATOR, 1),
+        (100, False, Role.OPERATOR, 1),
+        (101, False, Role.ADMIN, 2),
+    ],
+)
+async def test_9_by_risk(deletes: int, approves: bool, role: Role, quorum: int) -> None:
+    """Nothing is deleted: approved by rule; much is: two Admins; else an Operator decides."""
+    left = {TaskId("plan"): {"deletes": deletes}}
+    [found] = await simulated(recipe(9), {}, left)
+    policy = found.judged.policy
+    assert (found.judged.approved_by is not None) is approves
+    assert (policy.required_role, policy.quorum) == (role, quorum)
 
 
 def test_10_defaults_for_a_tenant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
