@@ -17,6 +17,7 @@ from bot.tokens import (
     APPROVE,
     APPROVE_IN_MODAL,
     ASK_AGAIN,
+    BREAK_GLASS,
     DETAILS,
     EVENT_TYPE,
     OPEN_THERE,
@@ -249,6 +250,7 @@ _BUTTONS = {
     DETAILS: ("Details", None),
     ASK_AGAIN: ("Ask again", None),
     REVIEW: ("Review", None),
+    BREAK_GLASS: ("Break glass …", "danger"),
 }
 
 

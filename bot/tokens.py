@@ -21,15 +21,20 @@ APPROVE_IN_MODAL = "approve_in_modal"
 REJECT_IN_MODAL = "reject_in_modal"
 REFRESH = "refresh"
 NEXT = "next"
+BREAK_GLASS = "break_glass"
+SIGN_REVIEW = "sign_review"
 OPEN_THERE = "open_there"  # a link: Slack tells of the click, and nothing is to be done
 
 DECISION_FORM = "decision_form"
+GLASS_FORM = "glass_form"
+REVIEW_FORM = "review_form"
 READ_ONLY = "read_only"
-"""Callback ids of views: the form, and every view without one."""
+"""Callback ids of views: the forms, and every view without one."""
 
 REASON = "reason"
 INPUT_PREFIX = "input:"
-"""Action ids of form fields: `reason`, and `input:` with the name of the input."""
+CHOICE = "choice"
+"""Action ids of form fields: `reason`, `input:` with the name of the input, `choice`."""
 
 OPTIONS = r"option:[0-9]{1,2}"
 """Action ids of the buttons for a gate's options: `option:` with its place among them."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from engine.attempts import Missing, missing, note_refusal
 from engine.ending import end_checkpoint, expired_if_due
 from engine.events import DecisionRecorded
-from engine.identity import Caller, Candidate, IdentityKind, Surface
+from engine.identity import Caller, Candidate, IdentityKind, PersonId, Surface
 from engine.model import (
     Cause,
     Checkpoint,
@@ -32,7 +32,7 @@ from engine.policy import (
     early_end,
     rule,
 )
-from engine.rulings import agree
+from engine.rulings import Overruled, agree
 from engine.store import checkpoints, people, postings, trail
 from engine.store.writer import Tx
 
@@ -63,8 +63,8 @@ def decide(
         return missing(tx, caller, checkpoint_id)
     checkpoint = expired_if_due(tx, checkpoint)
     candidate = resolve(tx, caller, checkpoint.tenant, local)
-    votes = _standing_votes(tx, checkpoint, voters, local)
-    ruling = rule(checkpoint, votes, candidate, answer, _requester_kinds(tx, checkpoint))
+    votes = standing_votes(tx, checkpoint, voters, local)
+    ruling = rule(checkpoint, votes, candidate, answer, requester_kinds(tx, checkpoint))
     match ruling:
         case Refused():
             note_refusal(tx, checkpoint, candidate, answer.choice, ruling)
@@ -78,7 +78,7 @@ def decide(
         case Settled(state=state, counted=counted):
             needed = checkpoint.policy.needed(answer.choice)
             _record(tx, checkpoint, candidate, answer, ruling, len(counted), needed)
-            output = _output(answer, ruling, candidate)
+            output = output_of(answer, ruling, candidate)
             checkpoint = end_checkpoint(tx, checkpoint, state, Cause.DECIDED, output)
     return Decided(checkpoint, ruling)
 
@@ -103,14 +103,21 @@ def expire_now(
     )
 
 
-def _requester_kinds(tx: Tx, checkpoint: Checkpoint) -> Kinds:
-    accounts = people.identities_of(tx, checkpoint.requester)
+def requester_kinds(tx: Tx, checkpoint: Checkpoint) -> Kinds:
+    """The kinds of account that whoever started the run is known by."""
+    return kinds_of(tx, checkpoint.requester)
+
+
+def kinds_of(tx: Tx, person_id: PersonId) -> Kinds:
+    """The kinds of account that a person is known by."""
+    accounts = people.identities_of(tx, person_id)
     return frozenset((account.kind, account.realm) for account in accounts)
 
 
-def _standing_votes(
+def standing_votes(
     tx: Tx, checkpoint: Checkpoint, voters: Sequence[Caller], local: LocalMode | None
 ) -> list[Vote]:
+    """The latest answer of each person, with whoever gave it looked up again."""
     by_person = {
         candidate.person_id: candidate
         for candidate in (resolve(tx, voter, checkpoint.tenant, local) for voter in voters)
@@ -158,23 +165,7 @@ def _record(
     have: int,
     needed: int,
 ) -> None:
-    held = candidate.entitlement
-    if held is None:
-        raise AssertionError("the policy accepted somebody without a role")
-    caller = candidate.caller
-    decision = Decision(
-        checkpoint_id=checkpoint.id,
-        person_id=candidate.person_id,
-        choice=answer.choice,
-        reason=answer.reason,
-        inputs=ruling.inputs,
-        surface=caller.surface,
-        identity=caller.identity,
-        role=held.role,
-        role_source=held.source,
-        request_digest=answer.request_digest,
-        decided_at=tx.now,
-    )
+    decision = decision_of(tx, checkpoint, candidate, answer, ruling)
     checkpoints.add_decision(tx, decision, ruling.trace)
     trail.append(
         tx,
@@ -183,23 +174,50 @@ def _record(
             checkpoint_id=checkpoint.id,
             choice=answer.choice,
             person=candidate.person_id,
-            role=held.role.label,
-            surface=caller.surface,
+            role=decision.role.label,
+            surface=decision.surface,
             request_digest=answer.request_digest,
             have=have,
             needed=needed,
         ),
         trail.about(
             candidate.person_id,
-            caller,
+            candidate.caller,
             reason=answer.reason,
-            role_source=held.source,
+            role_source=decision.role_source,
             trace=[finding.as_json() for finding in ruling.trace],
         ),
     )
 
 
-def _output(answer: Answer, ruling: Settled, candidate: Candidate) -> JsonObject:
+def decision_of(
+    tx: Tx,
+    checkpoint: Checkpoint,
+    candidate: Candidate,
+    answer: Answer,
+    ruling: Accepted | Settled | Overruled,
+) -> Decision:
+    """An answer that was accepted, as it is recorded."""
+    held = candidate.entitlement
+    if held is None:
+        raise AssertionError("the policy accepted somebody without a role")
+    return Decision(
+        checkpoint_id=checkpoint.id,
+        person_id=candidate.person_id,
+        choice=answer.choice,
+        reason=answer.reason,
+        inputs=ruling.inputs,
+        surface=candidate.caller.surface,
+        identity=candidate.caller.identity,
+        role=held.role,
+        role_source=held.source,
+        request_digest=answer.request_digest,
+        decided_at=tx.now,
+        broke_glass=isinstance(ruling, Overruled),
+    )
+
+
+def output_of(answer: Answer, ruling: Settled | Overruled, candidate: Candidate) -> JsonObject:
     """What children of the checkpoint are given: its inputs, and who decided what."""
     return {
         **ruling.inputs,
@@ -226,7 +244,7 @@ def admit(
         return missing(tx, caller, checkpoint_id)
     checkpoint = expired_if_due(tx, checkpoint)
     candidate = resolve(tx, caller, checkpoint.tenant, local)
-    trace = admission(checkpoint, candidate, request_digest, _requester_kinds(tx, checkpoint))
+    trace = admission(checkpoint, candidate, request_digest, requester_kinds(tx, checkpoint))
     if all(finding.passed for finding in trace):
         return checkpoint
     refused = Refused(tuple(trace))

@@ -34,15 +34,18 @@ __all__ = [
     "Settled",
     "Vote",
     "admission",
+    "alike",
     "asking",
     "authority",
     "early_end",
+    "end_of",
     "entitled",
     "holds",
     "keepable",
     "minding",
     "operating",
     "rule",
+    "started",
 ]
 
 REASON_LIMIT = 3000  # characters; also what a Slack text input accepts at most
@@ -161,6 +164,25 @@ def _count(
     inputs: Mapping[str, Any],
     trace: Sequence[Finding],
 ) -> Ruling:
+    counted, others = alike(checkpoint, votes, candidate, requester_kinds, choice, inputs)
+    needed = checkpoint.policy.needed(choice)
+    apart = f" ({len(others)} filled in something else)" if others else ""
+    found = f"{len(counted)}{apart}"
+    full = (*trace, Finding(Rule.QUORUM, True, f"{needed} to {choice}", found))
+    if len(counted) < needed:
+        return Accepted(full, inputs, have=len(counted), needed=needed)
+    return Settled(full, inputs, state=end_of(choice), counted=counted)
+
+
+def alike(
+    checkpoint: Checkpoint,
+    votes: Sequence[Vote],
+    candidate: Candidate,
+    requester_kinds: Kinds,
+    choice: Choice,
+    inputs: Mapping[str, Any],
+) -> tuple[tuple[PersonId, ...], frozenset[PersonId]]:
+    """Who says the same and counts, the candidate last; and who chose so with another form."""
     standing = [
         vote
         for vote in votes
@@ -170,22 +192,19 @@ def _count(
         and entitled(checkpoint, vote.voter, requester_kinds)
     ]
     agreeing = {vote.person_id for vote in standing if agree(vote.inputs, inputs)}
-    others = {vote.person_id for vote in standing} - agreeing
-    counted = (*sorted(agreeing), candidate.person_id)
-    needed = checkpoint.policy.needed(choice)
-    apart = f" ({len(others)} filled in something else)" if others else ""
-    found = f"{len(counted)}{apart}"
-    full = (*trace, Finding(Rule.QUORUM, True, f"{needed} to {choice}", found))
-    if len(counted) < needed:
-        return Accepted(full, inputs, have=len(counted), needed=needed)
+    others = frozenset(vote.person_id for vote in standing) - agreeing
+    return (*sorted(agreeing), candidate.person_id), others
+
+
+def end_of(choice: Choice) -> CheckpointState:
+    """How a checkpoint ends that was decided so."""
     match choice:
         case Choice.APPROVE:
-            state = CheckpointState.APPROVED
+            return CheckpointState.APPROVED
         case Choice.REJECT:
-            state = CheckpointState.REJECTED
+            return CheckpointState.REJECTED
         case _:
             assert_never(choice)
-    return Settled(full, inputs, state=state, counted=counted)
 
 
 def _open(checkpoint: Checkpoint) -> Finding:
@@ -235,13 +254,18 @@ def _assigned(checkpoint: Checkpoint, caller: Caller) -> tuple[Finding, ...]:
 
 
 def _self_approval(checkpoint: Checkpoint, candidate: Candidate) -> Finding:
-    is_requester = candidate.person_id == checkpoint.requester or any(
-        names(principal, candidate.caller) for principal in _started_by(checkpoint)
-    )
-    passed = checkpoint.policy.self_approval or not is_requester
+    started_it = started(checkpoint, candidate)
+    passed = checkpoint.policy.self_approval or not started_it
     needed = "anyone" if checkpoint.policy.self_approval else "not the one who started the run"
     return Finding(
-        Rule.SELF_APPROVAL, passed, needed, "the requester" if is_requester else "another person"
+        Rule.SELF_APPROVAL, passed, needed, "the requester" if started_it else "another person"
+    )
+
+
+def started(checkpoint: Checkpoint, candidate: Candidate) -> bool:
+    """Whether this person is known to have started the run."""
+    return candidate.person_id == checkpoint.requester or any(
+        names(principal, candidate.caller) for principal in _started_by(checkpoint)
     )
 
 

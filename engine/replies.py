@@ -37,8 +37,10 @@ def reply_of(
         raise AssertionError(f"{checkpoint.id} has nothing to say elsewhere")
     choice = _CHOICE_OF.get(checkpoint.state)
     said = [decision for decision in decided if decision.choice is choice]
+    # Who broke the glass answers alone: what others said before did not bring it about.
+    said = [decision for decision in said if decision.broke_glass] or said
     last = max(said, key=lambda decision: decision.decided_at, default=None)
-    by = ", ".join(names[decision.person_id] for decision in said)
+    by = ", ".join(_signature(decision, names) for decision in said)
     if checkpoint.state is CheckpointState.APPROVED:
         if last is None:
             raise AssertionError(f"{checkpoint.id} was approved by nobody")
@@ -57,6 +59,11 @@ def reply_of(
         checkpoint_id=checkpoint.id,
         is_no=True,
     )
+
+
+def _signature(decision: Decision, names: Mapping[str, str]) -> str:
+    name = names[decision.person_id]
+    return f"{name} (break-glass)" if decision.broke_glass else name
 
 
 def _chosen(there: Elsewhere, decision: Decision) -> tuple[str, ...]:

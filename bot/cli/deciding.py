@@ -42,7 +42,7 @@ def answer(
 ) -> None:
     """Show the request, then record this answer to exactly what was shown."""
     with session(with_roles=True) as now:
-        view = _wanted(now, checkpoint_id)
+        view = wanted(now, checkpoint_id)
         if not as_json:
             show_view(view, now.moments)
         given = Answer(
@@ -51,7 +51,7 @@ def answer(
             inputs=inputs,
             request_digest=view.checkpoint.request_digest,
         )
-        voters, unchecked = _voters(now, view, choice)
+        voters, unchecked = voters_of(now, view, choice)
         decided = now.write(
             lambda tx: decide(tx, checkpoint_id, now.caller, given, voters, now.settings.local)
         )
@@ -60,7 +60,8 @@ def answer(
         _report(now, decided, unchecked, as_json=as_json)
 
 
-def _wanted(now: Session, checkpoint_id: str) -> CheckpointView:
+def wanted(now: Session, checkpoint_id: str) -> CheckpointView:
+    """The checkpoint that somebody named. Raises `CheckpointNotFound`, and writes that down."""
     view = now.read(lambda tx: checkpoint_view(tx, checkpoint_id))
     if view is None:
         now.write(lambda tx: note_unknown(tx, now.caller, f"checkpoint {checkpoint_id}"))
@@ -68,7 +69,7 @@ def _wanted(now: Session, checkpoint_id: str) -> CheckpointView:
     return view
 
 
-def _voters(now: Session, view: CheckpointView, choice: Choice) -> tuple[list[Caller], int]:
+def voters_of(now: Session, view: CheckpointView, choice: Choice) -> tuple[list[Caller], int]:
     """Earlier voters who could be looked up again, and how many of this choice could not."""
     identities = now.read(lambda tx: earlier_voters(tx, view.checkpoint.id))
     found = {identity: os_account(identity) for identity in identities}
@@ -83,11 +84,11 @@ def _voters(now: Session, view: CheckpointView, choice: Choice) -> tuple[list[Ca
 
 
 def _report(now: Session, decided: Decided, unchecked: int, *, as_json: bool) -> None:
-    view = _wanted(now, decided.checkpoint.id)
+    view = wanted(now, decided.checkpoint.id)
     ruling = decided.ruling
     note_standstill(now)
     if as_json:
-        emit(_ruling_json(decided.checkpoint, ruling, unchecked))
+        emit(ruling_json(decided.checkpoint, ruling, unchecked))
     match ruling:
         case Refused():
             warn(str(refusal(ruling, view)))
@@ -106,7 +107,8 @@ def _report(now: Session, decided: Decided, unchecked: int, *, as_json: bool) ->
                 say(f"{wording.header(view)}. {wording.consequence(view)}")
 
 
-def _ruling_json(checkpoint: Checkpoint, ruling: Ruling, unchecked: int) -> dict[str, object]:
+def ruling_json(checkpoint: Checkpoint, ruling: Ruling, unchecked: int) -> dict[str, object]:
+    """What `--json` prints of a ruling."""
     said: dict[str, object] = {"ruling": type(ruling).__name__.lower()}
     match ruling:
         case Refused():
@@ -128,13 +130,13 @@ def expire_one(checkpoint_id: str, *, as_json: bool) -> None:
                 raise CheckpointNotFound(checkpoint_id)
             case Decided(ruling=Refused() as refused):
                 if as_json:
-                    emit(_ruling_json(ended.checkpoint, refused, 0))
-                warn(str(refusal(refused, _wanted(now, checkpoint_id))))
+                    emit(ruling_json(ended.checkpoint, refused, 0))
+                warn(str(refusal(refused, wanted(now, checkpoint_id))))
                 raise typer.Exit(Exit.REFUSED)
             case Checkpoint() if as_json:
                 emit(checkpoint_json(ended))
             case _:
-                view = _wanted(now, checkpoint_id)
+                view = wanted(now, checkpoint_id)
                 say(f"{wording.header(view)}. {wording.consequence(view)}")
 
 
@@ -148,9 +150,9 @@ def ask_one(checkpoint_id: str, *, as_json: bool) -> None:
                 raise CheckpointNotFound(checkpoint_id)
             case Decided(checkpoint=checkpoint, ruling=ruling):
                 if as_json:
-                    emit(_ruling_json(checkpoint, ruling, 0))
+                    emit(ruling_json(checkpoint, ruling, 0))
                 if isinstance(ruling, Refused):
-                    warn(str(refusal(ruling, _wanted(now, checkpoint_id))))
+                    warn(str(refusal(ruling, wanted(now, checkpoint_id))))
                 raise typer.Exit(Exit.REFUSED)
             case AskedAgain(checkpoint) if as_json:
                 emit(checkpoint_json(checkpoint))

@@ -16,6 +16,7 @@ from bot.cli import (
     doctor,
     export,
     init,
+    reviews,
     roles,
     runs,
     serve,
@@ -64,6 +65,7 @@ app.add_typer(dag.app, name="dag")
 app.add_typer(dags.app, name="dags")
 app.add_typer(export.app, name="export")
 app.add_typer(checkpoints.app, name="checkpoints")
+app.add_typer(reviews.app, name="reviews")
 app.add_typer(roles.app, name="roles")
 app.add_typer(backends.app, name="backends")
 app.add_typer(audit.app, name="audit")

@@ -21,6 +21,7 @@ from bot.tokens import (
     APPROVE,
     APPROVE_IN_MODAL,
     ASK_AGAIN,
+    BREAK_GLASS,
     DETAILS,
     NEXT,
     OPEN_THERE,
@@ -29,6 +30,7 @@ from bot.tokens import (
     REJECT,
     REJECT_IN_MODAL,
     REVIEW,
+    SIGN_REVIEW,
 )
 from bot.wording import Explanation
 from engine import (
@@ -47,6 +49,7 @@ from engine import (
     adopt,
     ask_again,
     checkpoint_view,
+    may_break_glass,
     note_unknown,
     note_unseen,
     note_unverified,
@@ -64,7 +67,11 @@ _CHOICES = {
     REJECT: Choice.REJECT,
     REJECT_IN_MODAL: Choice.REJECT,
 }
-_KNOWN = (*_CHOICES, OPTIONS, ASK_AGAIN, DETAILS, REVIEW, REFRESH, NEXT, OPEN_THERE)
+_ELSEWHERE = (BREAK_GLASS, SIGN_REVIEW)  # heard in `glass`
+_KNOWN = (
+    *(*_CHOICES, OPTIONS, ASK_AGAIN, DETAILS, REVIEW, REFRESH, NEXT, OPEN_THERE),
+    *_ELSEWHERE,
+)
 _UNKNOWN = re.compile(f"^(?!(?:{'|'.join(_KNOWN)})$).*")
 
 _AN_OPTION = re.compile(f"^{OPTIONS}$")
@@ -75,15 +82,15 @@ def register(app: AsyncApp, desk: Desk) -> None:
 
     async def decide(ack: AsyncAck, body: Body) -> None:
         await ack()
-        desk.follow_ups.start(_click(desk, body, open_form))
+        desk.follow_ups.start(on_click(desk, body, open_form))
 
     async def look(ack: AsyncAck, body: Body) -> None:
         await ack()
-        desk.follow_ups.start(_click(desk, body, open_details))
+        desk.follow_ups.start(on_click(desk, body, open_details))
 
     async def again(ack: AsyncAck, body: Body) -> None:
         await ack()
-        desk.follow_ups.start(_click(desk, body, ask_anew))
+        desk.follow_ups.start(on_click(desk, body, ask_anew))
 
     async def turn(ack: AsyncAck, body: Body) -> None:
         await ack()
@@ -108,7 +115,8 @@ def register(app: AsyncApp, desk: Desk) -> None:
     app.action(_UNKNOWN)(unknown)
 
 
-async def _click(desk: Desk, body: Body, then: Opening) -> None:
+async def on_click(desk: Desk, body: Body, then: Opening) -> None:
+    """Open a modal at once, and make it what the click leads to."""
     click = parse_click(body)
     if isinstance(click, Malformed):
         await _tampered(desk, body, click)
@@ -197,7 +205,9 @@ async def open_details(desk: Desk, click: Click) -> dict[str, Any]:
     if held is None:
         return modals.refusal_view(_no_role(view), title="Not for you")
     may_see = held.role >= view.checkpoint.policy.required_role
-    return modals.details(view, viewer_may_see_secrets=may_see)
+    named = click.target.checkpoint_id
+    glass = await desk.store.read(partial(may_break_glass, checkpoint_id=named, caller=caller))
+    return modals.details(view, viewer_may_see_secrets=may_see, may_break_glass=glass)
 
 
 async def ask_anew(desk: Desk, click: Click) -> dict[str, Any]:

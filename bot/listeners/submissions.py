@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, assert_never
 
@@ -37,22 +37,25 @@ from engine import (
 log = logging.getLogger(__name__)
 
 Reply = dict[str, Any]
+Answering = Callable[[Desk, dict[str, Any]], Awaitable[Reply]]
 
-_DONE: Reply = {"response_action": "clear"}
+DONE: Reply = {"response_action": "clear"}
+"""It is recorded: every form closes."""
 
 
 def register(app: AsyncApp, desk: Desk) -> None:
     """Tie the form to the decision."""
 
     async def submitted(ack: AsyncAck, body: dict[str, Any]) -> None:
-        await ack(**await _guarded(desk, body))
+        await ack(**await guarded(desk, body, answer_form))
 
     app.view(DECISION_FORM)(submitted)
 
 
-async def _guarded(desk: Desk, body: dict[str, Any]) -> Reply:
+async def guarded(desk: Desk, body: dict[str, Any], answer: Answering) -> Reply:
+    """What a form is answered; when something broke, that nothing is certain."""
     try:
-        return await answer_form(desk, body)
+        return await answer(desk, body)
     except Exception:
         # Nothing was acked, so the form must say that nothing is certain.
         ref = reference()
@@ -64,7 +67,7 @@ def _not_recorded(body: dict[str, Any], why: Explanation) -> Reply:
     """Say so under a field: the form stays as it is, with what was typed, to be sent again."""
     fields = part(body, "view", "state", "values")
     if not isinstance(fields, Mapping) or not fields:
-        return _show(modals.error_view(why))
+        return show(modals.error_view(why))
     *_, last = fields
     said = ". ".join([why.headline, *(plain_line(line) for line in why.lines)])
     return {"response_action": "errors", "errors": {str(last): said}}
@@ -74,9 +77,10 @@ async def answer_form(desk: Desk, body: dict[str, Any]) -> Reply:
     """Decide, and say what Slack should do with the form."""
     sent = parse_submission(body)
     if isinstance(sent, Malformed):
-        return await _tampered(desk, body, sent)
+        return await tampered(desk, body, sent)
     caller, voters = await asyncio.gather(
-        desk.caller(sent.who, sent.target.checkpoint_id), _voters(desk, sent)
+        desk.caller(sent.who, sent.target.checkpoint_id),
+        voters_of(desk, sent.who, sent.target.checkpoint_id),
     )
     if isinstance(caller, LookUpFailed):
         return await _unverified(desk, sent, caller)
@@ -96,10 +100,10 @@ async def answer_form(desk: Desk, body: dict[str, Any]) -> Reply:
         )
     )
     if isinstance(outcome, Missing):
-        return _show(modals.error_view(notices.unknown_id(outcome.checkpoint_id)))
+        return show(modals.error_view(notices.unknown_id(outcome.checkpoint_id)))
     match outcome.ruling:
         case Settled():
-            return _DONE
+            return DONE
         case Accepted():
             return await _counted(desk, sent)
         case Refused() as refused:
@@ -108,11 +112,10 @@ async def answer_form(desk: Desk, body: dict[str, Any]) -> Reply:
             assert_never(outcome.ruling)
 
 
-async def _voters(desk: Desk, sent: Submission) -> list[Caller]:
+async def voters_of(desk: Desk, who: Who, named: str) -> list[Caller]:
     """Whoever voted before, looked up again: a vote counts only while its voter is entitled."""
-    named = sent.target.checkpoint_id
     voted = await desk.store.read(partial(earlier_voters, checkpoint_id=named))
-    others = [i for i in voted if i.kind is IdentityKind.SLACK and i != sent.who.identity]
+    others = [i for i in voted if i.kind is IdentityKind.SLACK and i != who.identity]
     found = await asyncio.gather(*(desk.voter(identity, named) for identity in others))
     return [caller for caller in found if isinstance(caller, Caller)]
 
@@ -122,17 +125,17 @@ async def _counted(desk: Desk, sent: Submission) -> Reply:
         view = await _view(desk, sent)
     except StoreError:
         view = None  # it is recorded: nothing may say otherwise now
-    return _DONE if view is None else _show(modals.counted_view(view, sent.choice))
+    return DONE if view is None else show(modals.counted_view(view, sent.choice))
 
 
 async def _refused(desk: Desk, sent: Submission, refused: Refused) -> Reply:
     view = await _view(desk, sent)
     if view is None:
-        return _show(modals.error_view(notices.unknown_id(sent.target.checkpoint_id)))
+        return show(modals.error_view(notices.unknown_id(sent.target.checkpoint_id)))
     errors = modals.field_errors(refused, view, sent.choice)
     if errors is not None:
         return {"response_action": "errors", "errors": errors}
-    return _show(modals.refusal_view(refusal(refused, view)))
+    return show(modals.refusal_view(refusal(refused, view)))
 
 
 async def _unverified(desk: Desk, sent: Submission, failed: LookUpFailed) -> Reply:
@@ -147,12 +150,12 @@ async def _unverified(desk: Desk, sent: Submission, failed: LookUpFailed) -> Rep
     )
     view = await _view(desk, sent)
     if view is None:
-        return _show(modals.refusal_view(notices.look_up_failed()))
+        return show(modals.refusal_view(notices.look_up_failed()))
     # The same form again, so that what was typed stays and can be sent once more.
     again = modals.decision_form(
         view, sent.choice, notice=notices.look_up_failed(), place=desk.place_of(view)
     )
-    return _show(again)
+    return show(again)
 
 
 async def _view(desk: Desk, sent: Submission) -> CheckpointView | None:
@@ -160,13 +163,15 @@ async def _view(desk: Desk, sent: Submission) -> CheckpointView | None:
     return await desk.store.read(partial(checkpoint_view, checkpoint_id=named))
 
 
-async def _tampered(desk: Desk, body: dict[str, Any], malformed: Malformed) -> Reply:
+async def tampered(desk: Desk, body: dict[str, Any], malformed: Malformed) -> Reply:
+    """A form that is not as we made it: written down, and nothing else."""
     who = parse_who(body)
     if isinstance(who, Who):
         note = partial(note_unknown, caller=desk.unverified(who), what=malformed.why)
         await desk.store.write(note)
-    return _show(modals.error_view(notices.unknown_button()))
+    return show(modals.error_view(notices.unknown_button()))
 
 
-def _show(view: dict[str, Any]) -> Reply:
+def show(view: dict[str, Any]) -> Reply:
+    """The form becomes this view."""
     return {"response_action": "update", "view": view}
