@@ -14,7 +14,7 @@ from engine.decisions import (
 )
 from engine.ending import end_checkpoint, expired_if_due
 from engine.events import GlassBroken
-from engine.identity import Caller, Candidate
+from engine.identity import Caller, Candidate, PersonId
 from engine.model import Cause, Checkpoint
 from engine.people import LocalMode, known, resolve
 from engine.policy import Answer, Refused
@@ -92,9 +92,10 @@ def admit_breaking(
 def may_break_glass(tx: Tx, checkpoint_id: str, caller: Caller) -> bool:
     """Whether this caller is offered to break the glass. Writes nothing."""
     checkpoint = checkpoints.load(tx, checkpoint_id)
-    person_id = people.person_of(tx, caller.identity)
-    if checkpoint is None or person_id is None or tx.now >= checkpoint.expires_at:
+    if checkpoint is None or tx.now >= checkpoint.expires_at:
         return False
+    # Whoever was never seen before has started nothing and decided nothing yet.
+    person_id = people.person_of(tx, caller.identity) or PersonId("")
     candidate = known(tx, caller, person_id, checkpoint.tenant)
     kinds = requester_kinds(tx, checkpoint)
     trace = glass.breaking(checkpoint, candidate, checkpoint.request_digest, kinds)

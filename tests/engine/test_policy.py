@@ -545,7 +545,7 @@ def test_a_ruling_lists_every_rule_it_applied_in_order() -> None:
 
 
 def test_every_rule_is_applied_somewhere() -> None:
-    """No name is left over: look-ups, asking again, steering, glass and other engines have theirs."""
+    """No name is left over: look-ups, asking, steering, glass and other engines have theirs."""
     steering = {Rule.CANCELLABLE, Rule.RETRYABLE, Rule.STANDSTILL}
     glass = {Rule.BREAK_GLASS, Rule.REVIEW, Rule.REVIEWER}
     assert set(Rule) == {*COUNTING, Rule.LOOK_UP, Rule.ASKABLE, Rule.ASSIGNED, *steering, *glass}
