@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -25,7 +26,7 @@ from bot.variables import (
     upper,
     web_address,
 )
-from engine import AuditSurface, Defaults, InvalidSettings, LocalMode, Role, Wanted
+from engine import AuditSurface, Defaults, InvalidSettings, LocalMode, PolicyRule, Role, Wanted
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -99,7 +100,16 @@ class Channels:
 
     default: str | None = None
     by_tenant: Mapping[str, str] = field(default_factory=dict)
-    by_dag: Mapping[tuple[str, str], str] = field(default_factory=dict)  # (tenant, DAG name)
+    by_dag: Mapping[tuple[str, str], str] = field(default_factory=dict)  # (tenant, pattern)
+
+    def of_dag(self, tenant: str, dag: str) -> str | None:
+        """The channel of the first pattern that fits a DAG."""
+        fitting = (
+            channel
+            for (whose, pattern), channel in self.by_dag.items()
+            if whose == tenant and fnmatchcase(dag, pattern)
+        )
+        return next(fitting, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +126,7 @@ class Settings:
     channels: Channels
     approval_expires: timedelta
     approver_role: Role
+    policies: tuple[PolicyRule, ...] = ()  # of tenants and their DAGs
     local: LocalMode | None
     tick: timedelta
     max_tasks: int = 16  # of one worker, at once
@@ -142,13 +153,13 @@ class Settings:
     @property
     def defaults(self) -> Defaults:
         """What a checkpoint says when its DAG file does not say it."""
-        return Defaults(required_role=self.approver_role, expires_in=self.approval_expires)
+        return Defaults(self.approver_role, self.approval_expires, self.policies)
 
     def channel_for(self, tenant: str, dag: str, wanted: str | None) -> str | None:
         """Where a card goes: the DAG file's word, then per DAG, per tenant, the default."""
         return (
             wanted
-            or self.channels.by_dag.get((tenant, dag))
+            or self.channels.of_dag(tenant, dag)
             or self.channels.by_tenant.get(tenant)
             or self.channels.default
         )
@@ -197,6 +208,7 @@ def _settings(environment: Environment, path: Path, file: ConfigFile) -> Setting
         ),
         approval_expires=defaults.expires_in,
         approver_role=defaults.required_role,
+        policies=file.policies,
         local=LocalMode(environment.USER_RBAC_ROLE) if is_local else None,
         tick=timedelta(milliseconds=environment.SCHED_TICK_MS),
         max_tasks=environment.SIGNOFF_MAX_TASKS,

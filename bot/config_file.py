@@ -9,8 +9,8 @@ from typing import Any
 
 from bot.backend_file import read_backends
 from bot.backend_settings import BackendSettings
-from bot.toml_reader import TomlReader
-from engine import Defaults, Principal, Role, Wanted
+from bot.toml_reader import TomlReader, Where, path_of
+from engine import POLICY_KEYS, Defaults, Policy, PolicyRule, Principal, Role, Wanted, read_policy
 
 MAX_BYTES = 1_000_000
 """A configuration larger than this is something else."""
@@ -19,9 +19,11 @@ MAX_BYTES = 1_000_000
 TOP_KEYS = ("slack", "dags", "tenants", "backends")
 SLACK_KEYS = ("channel",)
 DAGS_KEYS = ("folder",)
-TENANT_KEYS = ("channel", "roles", "dags")
+TENANT_KEYS = ("channel", "roles", "policy", "dags")
 ROLE_KEYS = ("admin", "operator", "viewer")
-DAG_KEYS = ("channel",)
+DAG_KEYS = ("channel", "policy")
+
+_Table = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,7 @@ class ConfigFile:
     dag_channels: Mapping[tuple[str, str], str] = field(
         default_factory=lambda: MappingProxyType({})
     )
+    policies: tuple[PolicyRule, ...] = ()  # the first that fits a DAG holds
     backends: tuple[BackendSettings, ...] = ()
 
 
@@ -44,8 +47,8 @@ def read_config_file(
 ) -> tuple[ConfigFile, list[str]]:
     """The file as a value, and every problem it has, each naming its key.
 
-    A file that is not there is a problem only when `required`. `defaults` is what a gate of
-    another engine says when the file does not.
+    A file that is not there is a problem only when `required`. `defaults` is what holds for
+    checkpoints and gates when the file does not say.
     """
     try:
         with path.open("rb") as file:
@@ -75,6 +78,7 @@ class _Reader(TomlReader):
             for name, value in self.table(top.get("tenants", {}), ("tenants",)).items()
             if self.is_tenant(name)
         }
+        dags = {name: dict(self.dags(name, table)) for name, table in tenants.items()}
         return ConfigFile(
             found=True,
             channel=self.channel(slack, ("slack",)),
@@ -83,7 +87,12 @@ class _Reader(TomlReader):
                 want for name, table in tenants.items() for want in self.grants(name, table)
             ),
             tenant_channels=MappingProxyType(dict(self.tenant_channels(tenants))),
-            dag_channels=MappingProxyType(dict(self.dag_channels(tenants))),
+            dag_channels=MappingProxyType(dict(self.dag_channels(dags))),
+            policies=tuple(
+                rule
+                for name, table in tenants.items()
+                for rule in self.policies(name, table, dags[name], defaults.policy)
+            ),
             backends=read_backends(self, top.get("backends", {}), defaults.policy),
         )
 
@@ -103,13 +112,38 @@ class _Reader(TomlReader):
             if channel := self.channel(table, ("tenants", name)):
                 yield name, channel
 
-    def dag_channels(self, tenants: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
-        for tenant, table in tenants.items():
-            where = ("tenants", tenant, "dags")
-            for dag, value in self.table(table.get("dags", {}), where).items():
-                entry = self.table(value, (*where, dag), DAG_KEYS)
-                if channel := self.channel(entry, (*where, dag)):
+    def dags(self, tenant: str, table: Mapping[str, Any]) -> Iterator[tuple[str, _Table]]:
+        where = ("tenants", tenant, "dags")
+        for dag, value in self.table(table.get("dags", {}), where).items():
+            yield dag, self.table(value, (*where, dag), DAG_KEYS)
+
+    def dag_channels(
+        self, dags: Mapping[str, Mapping[str, _Table]]
+    ) -> Iterator[tuple[tuple[str, str], str]]:
+        for tenant, tables in dags.items():
+            for dag, entry in tables.items():
+                if channel := self.channel(entry, ("tenants", tenant, "dags", dag)):
                     yield (tenant, dag), channel
+
+    def policies(
+        self, tenant: str, table: _Table, dags: Mapping[str, _Table], beneath: Policy
+    ) -> Iterator[PolicyRule]:
+        """The rules of one tenant: those of its DAGs, in order, then its own."""
+        own = self.policy(table, ("tenants", tenant), beneath)
+        for dag, entry in dags.items():
+            if "policy" in entry:
+                policy = self.policy(entry, ("tenants", tenant, "dags", dag), own)
+                yield PolicyRule(tenant, dag, policy)
+        if "policy" in table:
+            yield PolicyRule(tenant, "*", own)
+
+    def policy(self, table: _Table, where: Where, base: Policy) -> Policy:
+        """The policy that a table says; what it does not say is as in `base`."""
+        where = (*where, "policy")
+        keys = self.table(table.get("policy", {}), where, POLICY_KEYS)
+        policy, problems = read_policy(keys, base, path_of(where))
+        self.problems += [f"{self.source}: {problem}" for problem in problems]
+        return policy
 
     def grants(self, tenant: str, table: Mapping[str, Any]) -> Iterator[Wanted]:
         where = ("tenants", tenant, "roles")

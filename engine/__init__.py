@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         dag_digest,
         dag_to_json,
     )
-    from engine.dagfile import Defaults
+    from engine.dagfile import Defaults, PolicyRule
     from engine.dagfile import load as load_dag
     from engine.dagfile.policies import POLICY_KEYS, read_policy
     from engine.dagfolder import DagFolder, Filed, Shelf, near_name
@@ -83,16 +83,20 @@ if TYPE_CHECKING:
     from engine.mirror import Mirror
     from engine.model import (
         BY_PEOPLE,
+        AutoRule,
         Cause,
         Checkpoint,
         CheckpointId,
         CheckpointState,
         Choice,
+        Confirm,
         Effect,
         Elsewhere,
+        Escalation,
         Fact,
         InputField,
         InputType,
+        Nudge,
         OnExpire,
         Policy,
         ReasonRule,
@@ -272,6 +276,7 @@ _HOME = {
     "dag_digest": ("engine.dag", "dag_digest"),
     "dag_to_json": ("engine.dag", "dag_to_json"),
     "Defaults": ("engine.dagfile", "Defaults"),
+    "PolicyRule": ("engine.dagfile", "PolicyRule"),
     "load_dag": ("engine.dagfile", "load"),
     "Declared": ("engine.declaration", "Declared"),
     "checkpoint": ("engine.declaration", "checkpoint"),
@@ -312,6 +317,10 @@ _HOME = {
     "InputField": ("engine.model", "InputField"),
     "InputType": ("engine.model", "InputType"),
     "OnExpire": ("engine.model", "OnExpire"),
+    "Confirm": ("engine.model", "Confirm"),
+    "Nudge": ("engine.model", "Nudge"),
+    "Escalation": ("engine.model", "Escalation"),
+    "AutoRule": ("engine.model", "AutoRule"),
     "PersonId": ("engine.identity", "PersonId"),
     "Policy": ("engine.model", "Policy"),
     "Principal": ("engine.identity", "Principal"),
@@ -457,6 +466,7 @@ __all__ = [
     "Answers",
     "AskedAgain",
     "AuditSurface",
+    "AutoRule",
     "Backend",
     "BackendDenied",
     "BackendError",
@@ -477,6 +487,7 @@ __all__ = [
     "CheckpointView",
     "Choice",
     "Clock",
+    "Confirm",
     "Cursor",
     "Dag",
     "DagFolder",
@@ -491,6 +502,7 @@ __all__ = [
     "Effect",
     "Elsewhere",
     "Entitlement",
+    "Escalation",
     "Exported",
     "Fact",
     "FileLock",
@@ -517,6 +529,7 @@ __all__ = [
     "Missing",
     "NoRun",
     "NotExported",
+    "Nudge",
     "OnExpire",
     "Outbox",
     "Outcome",
@@ -526,6 +539,7 @@ __all__ = [
     "PersonId",
     "PersonView",
     "Policy",
+    "PolicyRule",
     "Posting",
     "Prefect",
     "PrefectKey",

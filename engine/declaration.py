@@ -24,7 +24,16 @@ from engine.dagfile.problems import Problems
 from engine.dagfile.values import entries, node_of
 from engine.dagfile.yaml_nodes import Entries, Items, Node
 from engine.identity import Principal, Role
-from engine.model import InputField, OnExpire, ReasonRule, TaskState
+from engine.model import (
+    AutoRule,
+    Confirm,
+    Escalation,
+    InputField,
+    Nudge,
+    OnExpire,
+    ReasonRule,
+    TaskState,
+)
 
 Duration = timedelta | float | str
 Outcome = TaskState | Literal["succeeded", "failed", "skipped", "approved", "rejected", "expired"]
@@ -85,7 +94,12 @@ class CheckpointKeys(EveryTask, total=False):
     inputs: Sequence[InputField] | None
     show: Sequence[str | Show] | None
     expires_in: Duration | None
-    on_expire: OnExpire | Literal["fail", "reject"] | None
+    on_expire: OnExpire | Literal["fail", "reject", "escalate"] | None
+    confirm: Confirm | Literal["modal", "dialog"] | None
+    notify: Sequence[str | Principal] | None
+    remind: Literal["none"] | Sequence[Nudge | Duration] | None
+    escalate: Escalation | Mapping[str, Any] | None
+    auto: Sequence[AutoRule | Mapping[str, Any]] | None
     channel: str | None
 
 

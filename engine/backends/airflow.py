@@ -8,12 +8,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 from engine.backends.airflow_check import check
-from engine.backends.airflow_documents import DagRun, Detail, Details, TaskInstances
+from engine.backends.airflow_documents import Dag, DagRun, Detail, Details, TaskInstances
 from engine.backends.airflow_gates import (
     GATES_PATH,
     PARKED,
+    dag_path,
     found,
     gate_of,
+    held_up,
     is_waiting,
     note_of,
     params_input,
@@ -28,6 +30,7 @@ from engine.backends.http import Answer, Session
 from engine.clock import Clock
 from engine.errors import BackendDenied, BackendError, BackendUnreachable
 from engine.gates import (
+    Answered,
     BackendKind,
     Declined,
     Found,
@@ -100,7 +103,11 @@ class Airflow:
             is_there = await self._run(ref) is not None
             return Gone("its task was cleared there" if is_there else "its run was deleted there")
         me = await self._account.me()
-        return found(detail, ref, reply, me, self._session.on_our_clock)
+        now = found(detail, ref, reply, me, self._session.on_our_clock)
+        if isinstance(now, Answered) and now.went_on is None:
+            dag = self._account.read(Dag, await self._account.ask("GET", dag_path(ref)))
+            return held_up(now, is_paused=dag.is_paused)
+        return now
 
     async def answer(self, ref: GateRef, reply: Reply) -> Told:
         """Answer a gate, or fail its task to withdraw it.

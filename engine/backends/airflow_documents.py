@@ -85,6 +85,12 @@ class Details(_Document):
     total_entries: int
 
 
+class Dag(_Document):
+    """A DAG, apart from its runs."""
+
+    is_paused: bool
+
+
 class DagRun(_Document):
     """A run of a DAG."""
 

@@ -1,6 +1,7 @@
 """Gates of Airflow read into values, and replies written as Airflow takes them."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +20,7 @@ from engine.gates import (
     WaitingGate,
     Waits,
 )
+from engine.inputs import MAX_TEXT
 from engine.model import InputField, RunState
 
 GATES_PATH = "/api/v2/dags/~/dagRuns/~/hitlDetails"
@@ -37,9 +39,12 @@ _ENDS = {
     "success": "its task was marked as a success there",
     "removed": "its task was removed from the DAG",
 }
+_PAUSED = "its DAG is paused there"
 _TIME_UP = "its time was up there"
 _ASKED_ANEW = "its task was cleared or tried again there"
 _AIRFLOW_ITSELF = "Airflow itself, when its time was up"
+_REASON = "reason"
+_FREE_TEXT = frozenset({"type", "maxLength", "title", "description"})
 _NOTE_LENGTH = 1_000  # what Airflow takes
 
 _RUN_STATES = {
@@ -63,7 +68,11 @@ def gate_of(detail: Detail, run: DagRun, url: str) -> WaitingGate:
         options=detail.options,
         defaults=detail.defaults or (),
         multiple=detail.multiple,
-        fields=tuple(_field(name, param) for name, param in detail.params.items()),
+        fields=tuple(
+            _field(name, param)
+            for name, param in detail.params.items()
+            if not _takes_reason(name, param)
+        ),
         assigned=tuple(user.id for user in detail.assigned_users),
         url=f"{url}{page_of(ref)}",
         starter=_starter(run),
@@ -82,9 +91,14 @@ def ref_of(task: TaskInstance) -> GateRef:
     )
 
 
+def dag_path(ref: GateRef) -> str:
+    """Where Airflow's API keeps the DAG of a gate."""
+    return f"/api/v2/dags/{quote(ref.dag, safe='')}"
+
+
 def run_path(ref: GateRef) -> str:
     """Where Airflow's API keeps the run of a gate."""
-    return f"/api/v2/dags/{quote(ref.dag, safe='')}/dagRuns/{quote(ref.run, safe='')}"
+    return f"{dag_path(ref)}/dagRuns/{quote(ref.run, safe='')}"
 
 
 def task_path(ref: GateRef) -> str:
@@ -124,6 +138,11 @@ def found(
     return Gone(_end(state), withdrawn=state == "failed")
 
 
+def held_up(answered: Answered, *, is_paused: bool) -> Answered:
+    """The same, with the one thing that keeps an answer from its effect for as long as it likes."""
+    return replace(answered, found=_PAUSED) if is_paused else answered
+
+
 def params_input(detail: Detail, reply: Reply) -> dict[str, Any] | Declined:
     """What goes with the options.
 
@@ -140,11 +159,29 @@ def params_input(detail: Detail, reply: Reply) -> dict[str, Any] | Declined:
             "checkpoint": reply.checkpoint_id,
         }
         return {key: value for key, value in record.items() if value}
-    filled = {name: reply.values.get(name, param.value) for name, param in detail.params.items()}
+    filled = {name: _value(name, param, reply) for name, param in detail.params.items()}
     for name, value in filled.items():
         if value is None and not _takes_null(detail.params[name]):
             return Declined(f"The form there wants a value for {name!r}.")
     return filled
+
+
+def _value(name: str, param: Param, reply: Reply) -> Any:
+    if name not in reply.values and _takes_reason(name, param) and reply.reason:
+        return reply.reason
+    return reply.values.get(name, param.value)
+
+
+def _takes_reason(name: str, param: Param) -> bool:
+    """A text called `reason` that may stay empty, and takes any, is what is asked for anyway.
+
+    The DAGs that `signoff export airflow` writes have one.
+    """
+    rules = param.json_schema
+    may_be = rules.get("type")
+    is_free = rules.keys() <= _FREE_TEXT and rules.get("maxLength", MAX_TEXT) >= MAX_TEXT
+    is_text = isinstance(may_be, list) and {"string", "null"} == set(may_be)
+    return name == _REASON and param.value is None and is_free and is_text
 
 
 def note_of(reply: Reply) -> str:
@@ -183,7 +220,7 @@ def _answered(
         by=by.name if by else _AIRFLOW_ITSELF,
         said=", ".join(detail.chosen_options or ()),
         at=at and on_our_clock(at),
-        found=_end(state) if went_on is False else "",
+        found="" if went_on else _end(state),
     )
 
 
@@ -194,7 +231,7 @@ def _went_on(state: str | None, *, may_fail: bool) -> bool | None:
 
 
 def _end(state: str | None) -> str:
-    return _ENDS.get(str(state), f"its task is {state} there")
+    return _ENDS.get(str(state), f"its task is {state or 'not scheduled'} there")
 
 
 def _starter(run: DagRun) -> Starter:

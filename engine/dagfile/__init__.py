@@ -6,18 +6,18 @@ from functools import partial
 from pathlib import Path
 
 from engine.dag import Dag
+from engine.dagfile.defaults import Defaults, PolicyRule
 from engine.dagfile.fields import Fields, duration, matching, text, unexpected, whole
 from engine.dagfile.forms import OF_DAG, form_reader
-from engine.dagfile.gates import Defaults
 from engine.dagfile.graph import check_graph
 from engine.dagfile.problems import Problems, TooManyProblemsError
 from engine.dagfile.schedules import schedule_reader
 from engine.dagfile.tasks import Draft, read_task
 from engine.dagfile.yaml_nodes import MAX_BYTES, Entries, Items, Node, compose, describe
 from engine.errors import InvalidDag, Problem
-from engine.model import InputField
+from engine.model import InputField, Policy
 
-__all__ = ["Defaults", "load", "parse", "read", "read_text"]
+__all__ = ["Defaults", "PolicyRule", "load", "parse", "read", "read_text"]
 
 DEFAULT_TENANT = "local-dev"
 
@@ -100,7 +100,9 @@ def _dag(fields: Fields, directory: str, defaults: Defaults) -> Dag:
     fields.refuse_unknown(_KEYS)
     name = fields.need("name", _name, "")
     params = fields.get("params", form_reader(OF_DAG, fields.where, fields.problems), _NO_PARAMS)
-    drafts = _drafts(fields.need("tasks", _tasks, ()), defaults, fields.problems)
+    tenant = fields.get("tenant_id", _tenant, DEFAULT_TENANT)
+    base = defaults.policy_for(tenant, name)
+    drafts = _drafts(fields.need("tasks", _tasks, ()), base, fields.problems)
     check_graph(drafts, [param.name for param in params], fields.problems)
     schedule = fields.get("schedule", schedule_reader(fields.where, fields.problems), None)
     _check_unattended(fields, params)
@@ -111,7 +113,7 @@ def _dag(fields: Fields, directory: str, defaults: Defaults) -> Dag:
         schedule=schedule,
         timeout=fields.get("timeout", duration, None),
         max_parallel=fields.get("max_parallel", whole(1, MOST_PARALLEL), None),
-        tenant=fields.get("tenant_id", _tenant, DEFAULT_TENANT),
+        tenant=tenant,
         directory=directory,
         python=fields.get("python", text, None),
     )
@@ -139,11 +141,11 @@ def _tasks(node: Node) -> tuple[Node, ...]:
     raise unexpected(node, "a list of at least one task")
 
 
-def _drafts(nodes: tuple[Node, ...], defaults: Defaults, problems: Problems) -> list[Draft]:
+def _drafts(nodes: tuple[Node, ...], base: Policy, problems: Problems) -> list[Draft]:
     drafts: list[Draft] = []
     for position, node in enumerate(nodes, start=1):
         if isinstance(node, Entries):
-            drafts.append(read_task(node, position, defaults, problems))
+            drafts.append(read_task(node, position, base, problems))
         else:
             told = f"task number {position}: expected a mapping, got {describe(node)}"
             problems.add(node.line, told)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from engine.dag import Gate, Show
 from engine.dagfile.fields import (
@@ -17,26 +16,12 @@ from engine.dagfile.forms import OF_CHECKPOINT, form_reader
 from engine.dagfile.policies import POLICY_KEYS, read_rules
 from engine.dagfile.yaml_nodes import Entries, Node, Scalar
 from engine.errors import Problem
-from engine.identity import Role
 from engine.model import Policy
 from engine.templates import PARAMS, references, split_reference, strays
 
 MAX_SHOWN = 10
 
 GATE_KEYS = ("prompt", *POLICY_KEYS, "inputs", "show", "channel")
-
-
-@dataclass(frozen=True, slots=True)
-class Defaults:
-    """What a checkpoint says when it does not say it itself."""
-
-    required_role: Role = Role.OPERATOR
-    expires_in: timedelta = timedelta(hours=72)
-
-    @property
-    def policy(self) -> Policy:
-        """The policy of a checkpoint that says nothing."""
-        return Policy(required_role=self.required_role, expires_in=self.expires_in)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +33,11 @@ class Reference:
     key: str
 
 
-def read_gate(fields: Fields, task_id: str, defaults: Defaults) -> Gate:
-    """Read the gate that a checkpoint task declares."""
+def read_gate(fields: Fields, task_id: str, base: Policy) -> Gate:
+    """Read the gate that a checkpoint task declares; what it does not say is as in `base`."""
     gate = Gate(
         prompt=fields.get("prompt", _prompt, f"Approve checkpoint {task_id}?"),
-        policy=_policy(fields, defaults),
+        policy=_policy(fields, base),
         show=fields.get("show", _show_reader(fields), ()),
         channel=fields.get("channel", text, None),
     )
@@ -86,10 +71,10 @@ def _prompt(node: Node) -> str:
     return prompt
 
 
-def _policy(fields: Fields, defaults: Defaults) -> Policy:
+def _policy(fields: Fields, base: Policy) -> Policy:
     reader = form_reader(OF_CHECKPOINT, fields.where, fields.problems)
-    inputs = fields.get("inputs", reader, defaults.policy.inputs)
-    return read_rules(fields, replace(defaults.policy, inputs=inputs))
+    inputs = fields.get("inputs", reader, base.inputs)
+    return read_rules(fields, replace(base, inputs=inputs))
 
 
 def _show_reader(fields: Fields) -> Callable[[Node], tuple[Show, ...]]:

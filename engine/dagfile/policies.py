@@ -112,12 +112,15 @@ def read_rules(fields: Fields, base: Policy) -> Policy:
     )
     _check_quorum(fields, policy)
     _check_escalation(fields, policy)
+    _check_dialog(fields, policy)
     return policy
 
 
 def _check_quorum(fields: Fields, policy: Policy) -> None:
     if policy.quorum > 1 and policy.inputs:
-        fields.wrong("quorum", "expected 1, because a form ('inputs') has one author")
+        told = "expected 1, because a form ('inputs') has one author"
+        by_default = "" if "quorum" in fields else f"; by default it is {policy.quorum} here"
+        fields.wrong("quorum", told + by_default)
     if not policy.approvers or any(who.kind not in _ONE_PERSON for who in policy.approvers):
         return
     for key, needed in (("quorum", policy.quorum), ("reject_quorum", policy.reject_quorum)):
@@ -129,6 +132,25 @@ def _check_quorum(fields: Fields, policy: Policy) -> None:
 def _check_escalation(fields: Fields, policy: Policy) -> None:
     if policy.on_expire is OnExpire.ESCALATE and policy.escalate is None:
         fields.wrong("on_expire", "'escalate' must say whom to ask then")
+    if policy.escalate is None or "escalate" not in fields:
+        return
+    after = policy.escalate.after
+    if after is None and policy.on_expire is not OnExpire.ESCALATE:
+        fields.wrong("escalate", "it says no time: add 'after', or 'on_expire: escalate'")
+    if after is not None and after >= policy.expires_in:
+        fields.wrong("escalate", "'after' comes too late, 'expires_in' ends it before")
+
+
+def _check_dialog(fields: Fields, policy: Policy) -> None:
+    if policy.confirm is not Confirm.DIALOG or "confirm" not in fields:
+        return
+    asks = {
+        "'inputs'": bool(policy.inputs),
+        "a quorum above 1": policy.quorum > 1,
+        "a reason that is required": policy.approve_reason is ReasonRule.REQUIRED,
+    }
+    for what in (what for what, is_asked in asks.items() if is_asked):
+        fields.wrong("confirm", f"expected modal, because one tap is not enough for {what}")
 
 
 def read_role(node: Node) -> Role:

@@ -25,7 +25,6 @@ from engine.dagfile.fields import (
 )
 from engine.dagfile.gates import (
     GATE_KEYS,
-    Defaults,
     Reference,
     gate_references,
     read_gate,
@@ -34,7 +33,7 @@ from engine.dagfile.literals import literal
 from engine.dagfile.problems import Problems, did_you_mean
 from engine.dagfile.yaml_nodes import Entries, Items, Node
 from engine.errors import Problem
-from engine.model import OPEN_TASK_STATES, JsonObject, TaskId, TaskState
+from engine.model import OPEN_TASK_STATES, JsonObject, Policy, TaskId, TaskState
 from engine.templates import PARAMS
 
 MAX_ID = 64
@@ -85,8 +84,11 @@ _OUTCOMES = {state.value: state for state in TaskState if state not in OPEN_TASK
 _ON_INTERRUPT = {choice.value: choice for choice in OnInterrupt}
 
 
-def read_task(node: Entries, position: int, defaults: Defaults, problems: Problems) -> Draft:
-    """Read a task, with defaults where it is wrong: whoever asks looks at the problems first."""
+def read_task(node: Entries, position: int, base: Policy, problems: Problems) -> Draft:
+    """Read a task, with defaults where it is wrong: whoever asks looks at the problems first.
+
+    What a checkpoint's policy does not say is as in `base`.
+    """
     nameless = Fields(node, f"task number {position}", problems)
     written = nameless.need("id", _lenient_id, "")
     fields = Fields(node, f"task {written!r}" if written else nameless.where, problems)
@@ -95,7 +97,7 @@ def read_task(node: Entries, position: int, defaults: Defaults, problems: Proble
     _check_keys(fields, kind)
     parents: Mapping[TaskId, int] = fields.get("depends_on", _parents, {})
     when, when_lines = fields.get("when", _when, _NO_WHEN)
-    work = _work(fields, kind, written, defaults)
+    work = _work(fields, kind, written, base)
     task = Task(
         id=TaskId(written),
         work=work,
@@ -167,11 +169,11 @@ def _check_keys(fields: Fields, kind: Kind | None) -> None:
 
 
 def _work(
-    fields: Fields, kind: Kind | None, task_id: str, defaults: Defaults
+    fields: Fields, kind: Kind | None, task_id: str, base: Policy
 ) -> Shell | PythonCall | Gate:
     match kind:
         case Kind.CHECKPOINT:
-            return read_gate(fields, task_id, defaults)
+            return read_gate(fields, task_id, base)
         case Kind.PYTHON:
             ref = fields.need("workflow_ref", _ref, "")
             return PythonCall(ref=ref, params=fields.get("params", _params, {}))

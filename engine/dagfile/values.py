@@ -11,7 +11,7 @@ from engine.dagfile.problems import Problems
 from engine.dagfile.yaml_nodes import MAX_DEPTH, Entries, Items, Node, Scalar
 from engine.identity import Principal, Role
 from engine.json_values import is_storable
-from engine.model import InputField
+from engine.model import AutoRule, Escalation, InputField, Nudge
 
 _LARGEST_BITS = 64  # far past what JSON carries; longer numbers are costly to write out
 
@@ -33,7 +33,7 @@ def node_of(value: object, line: int, problems: Problems, depth: int = 0) -> Nod
         problems.add(line, f"nested too deeply: expected at most {MAX_DEPTH} levels")
         return Scalar("", line)
     match value:
-        case InputField() | Show() | Schedule():
+        case InputField() | Show() | Schedule() | Escalation() | AutoRule():
             return entries(_keys(value), line, problems, depth)
         case Mapping():
             return entries(value, line, problems, depth)
@@ -47,14 +47,44 @@ def node_of(value: object, line: int, problems: Problems, depth: int = 0) -> Nod
             return Scalar(_plain(value, line, problems), line)
 
 
-def _keys(field: InputField | Show | Schedule) -> Mapping[str, object]:
+def _keys(field: InputField | Show | Schedule | Escalation | AutoRule) -> Mapping[str, object]:
     match field:
+        case Escalation():
+            return _said({"to": field.to, "after": field.after})
+        case AutoRule():
+            return _keys_of_rule(field)
         case Show():
             return {"label": field.label, "from": field.source, "secret": field.secret}
         case Schedule():
             return {"cron": field.cron, "timezone": field.timezone, "catch_up": field.catch_up}
         case InputField():
             return _keys_of_input(field)
+
+
+def _keys_of_rule(rule: AutoRule) -> Mapping[str, object]:
+    raised = _said({"required_role": rule.required_role, "quorum": rule.quorum})
+    then = {"then": "approve"} if rule.approves else {}
+    return {"when": rule.when, **then, **({"require": raised} if raised else {})}
+
+
+def _span(value: timedelta | Nudge) -> str:
+    match value:
+        case timedelta():
+            return _seconds(value)
+        case Nudge(after=timedelta() as after, before=None):
+            return _seconds(after)
+        case Nudge(after=None, before=timedelta() as before):
+            return f"{_seconds(before)} before"
+        case _:
+            return repr(value)  # which no reader takes
+
+
+def _seconds(span: timedelta) -> str:
+    return f"{span.total_seconds():f}"
+
+
+def _said(keys: Mapping[str, object]) -> Mapping[str, object]:
+    return {key: value for key, value in keys.items() if value is not None}
 
 
 def _keys_of_input(field: InputField) -> Mapping[str, object]:
@@ -69,7 +99,7 @@ def _keys_of_input(field: InputField) -> Mapping[str, object]:
         "type": field.type,
         "description": field.description,
         "required": field.required,
-        **{key: value for key, value in optional.items() if value is not None},
+        **_said(optional),
         **({"options": field.options} if field.options else {}),
     }
 
@@ -92,8 +122,8 @@ def _plain(value: object, line: int, problems: Problems) -> str:
             return str(value)
         case float():
             return repr(value) if abs(value) < float("inf") else ".nan"
-        case timedelta():
-            return f"{value.total_seconds():f}"
+        case timedelta() | Nudge():
+            return _span(value)
         case _:
             told = "expected text, a number, true or false, a list or a mapping"
             problems.add(line, f"{told}, got a value of type {type(value).__name__}")

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from engine.dag import Dag, Gate, OnInterrupt, PythonCall, Shell, Task
 from engine.errors import Problem
+from engine.export.later import cannot, left_out
 from engine.export.secrets import hidden, looks_secret
 from engine.export.source import Source
 from engine.identity import PrincipalKind, Role
@@ -88,6 +89,8 @@ def _gate_refusals(dag: Dag, task: Task) -> Iterator[tuple[str, str]]:
     for key, needed in (("quorum", policy.quorum), ("reject_quorum", policy.reject_quorum)):
         if needed > 1:
             yield key, f"Airflow takes the first answer, not that of {needed} persons"
+    for key, why in cannot(policy):
+        yield key, f"Airflow {why}"
     if policy.required_role > Role.OPERATOR:
         yield "required_role", "Airflow cannot ask for an Admin: name people in 'approvers' instead"
     for who in policy.approvers:
@@ -124,9 +127,9 @@ def _people_notes(source: Source) -> Iterator[Problem]:
     places = source.places
     for task, gate in source.dag.gates:
         policy = gate.policy
-        if gate.channel is not None:
-            told = f"'channel' of task {task.id!r} is left out: Airflow posts no cards"
-            yield Problem(told, places.line(task.id, "channel"))
+        for key, why in left_out(gate):
+            told = f"{key!r} of task {task.id!r} is left out: Airflow {why}"
+            yield Problem(told, places.line(task.id, key))
         if policy.approvers:
             told = f"'approvers' of task {task.id!r} are matched with the user ids of your Airflow"
             yield Problem(told, places.line(task.id, "approvers"))

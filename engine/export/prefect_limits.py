@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 
 from engine.dag import CatchUp, Dag, Gate, OnInterrupt, Schedule, Shell, Task
 from engine.errors import Problem
+from engine.export.later import cannot, left_out
 from engine.export.places import Places
 from engine.export.source import Source
 from engine.identity import Role
@@ -96,9 +97,8 @@ def notes(source: Source) -> Iterator[Problem]:
         )
         yield _noted(places, "id", second, told)
     for task, gate in dag.gates:
-        if gate.channel is not None:
-            told = "Prefect posts no cards; left out"
-            yield _noted(places, "channel", task.id, told)
+        for key, why in left_out(gate):
+            yield _noted(places, key, task.id, f"Prefect {why}; left out")
 
 
 def _refused(places: Places, key: str, task_id: str, told: str) -> Problem:
@@ -141,6 +141,8 @@ def _of_gate(places: Places, task: Task, gate: Gate) -> Iterator[tuple[str, str]
     policy = gate.policy
     if policy.approvers:
         yield "approvers", "Prefect does not know who answers"
+    for key, why in cannot(policy):
+        yield key, f"Prefect {why}"
     if policy.required_role > Role.OPERATOR:
         yield "required_role", f"Prefect checks no roles; it asks for {policy.required_role.label}"
     if not policy.self_approval and places.says(task.id, "self_approval"):
@@ -151,6 +153,10 @@ def _of_gate(places: Places, task: Task, gate: Gate) -> Iterator[tuple[str, str]
             yield key, f"Prefect takes one answer, and {needed} are needed"
     for name in _unusable(policy.inputs, RUN_INPUT_NAMES | FORM_NAMES, ("model_",)):
         yield "inputs", f"Prefect cannot call an input {name!r}"
+    yield from _who_answered(gate)
+
+
+def _who_answered(gate: Gate) -> Iterator[tuple[str, str]]:
     quoted = {"prompt": references(gate.prompt), "show": tuple(show.source for show in gate.show)}
     for key, names in quoted.items():
         for name in names:

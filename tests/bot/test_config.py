@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.config import Environment, Settings, load_settings
-from engine import AuditSurface, InvalidSettings, LocalMode, Role
+from engine import AuditSurface, Confirm, InvalidSettings, LocalMode, Role
 
 TOML = """\
 [slack]
@@ -19,6 +19,8 @@ operator = ["S012AB", "bob@example.com"]
 viewer = []
 [tenants.acme.dags.deploy]
 channel = "#deploys"
+[tenants.acme.dags."night*"]
+channel = "#nights"
 """
 
 
@@ -73,6 +75,8 @@ def test_the_file_gives_roles_and_channels(tmp_path: Path) -> None:
     [
         ("acme", "deploy", "#own", "#own"),
         ("acme", "deploy", None, "#deploys"),
+        ("acme", "nightly", None, "#nights"),
+        ("acme", "nightly_2", None, "#nights"),
         ("acme", "other", None, "#acme-approvals"),
         ("else", "deploy", None, "#approvals"),
     ],
@@ -82,6 +86,86 @@ def test_the_nearest_channel_wins(
 ) -> None:
     """A card goes where its DAG file says, else per DAG, per tenant, or to the default."""
     assert configured(tmp_path, TOML).channel_for(tenant, dag, wanted) == expected
+
+
+POLICIES = """\
+[tenants.acme.policy]
+required_role = "Admin"
+expires_in = "8h"
+[tenants.acme.dags.deploy_docs]
+channel = "#docs"
+[tenants.acme.dags.deploy_web.policy]
+quorum = 1
+[tenants.acme.dags."deploy_*".policy]
+quorum = 2
+expires_in = "1h"
+[tenants.else.dags.deploy.policy]
+confirm = "dialog"
+"""
+HOURS = {8: timedelta(hours=8), 1: timedelta(hours=1), 36: timedelta(hours=36)}
+
+
+@pytest.mark.parametrize(
+    ("tenant", "dag", "expected"),
+    [
+        pytest.param("acme", "report", (Role.ADMIN, 1, HOURS[8]), id="the tenant's"),
+        pytest.param("acme", "deploy_web", (Role.ADMIN, 1, HOURS[8]), id="the first that fits"),
+        pytest.param("acme", "deploy_api", (Role.ADMIN, 2, HOURS[1]), id="by pattern"),
+        pytest.param("acme", "deploy_docs", (Role.ADMIN, 2, HOURS[1]), id="no policy, no rule"),
+        pytest.param("acme", "DEPLOY_X", (Role.ADMIN, 1, HOURS[8]), id="letter case counts"),
+        pytest.param("else", "deploy", (Role.OPERATOR, 1, HOURS[36]), id="beneath: the variables"),
+        pytest.param("other", "deploy", (Role.OPERATOR, 1, HOURS[36]), id="a tenant without one"),
+    ],
+)
+def test_policies_by_tenant_and_dag(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tenant: str,
+    dag: str,
+    expected: tuple[Role, int, timedelta],
+) -> None:
+    """Key by key: the first DAG's policy that fits, the tenant's, the variables."""
+    monkeypatch.setenv("APPROVAL_EXPIRES_H", "36")
+    found = configured(tmp_path, POLICIES).defaults.policy_for(tenant, dag)
+    assert (found.required_role, found.quorum, found.expires_in) == expected
+    assert (found.confirm is Confirm.DIALOG) == (tenant == "else")
+
+
+@pytest.mark.parametrize(
+    ("toml", "expected"),
+    [
+        pytest.param(
+            "[tenants.a.policy]\nquorom = 2",
+            "signoff.toml: tenants.a.policy.quorom: unknown key; did you mean 'quorum'?",
+            id="unknown key",
+        ),
+        pytest.param(
+            "[tenants.a.policy]\nquorum = 0",
+            "signoff.toml: tenants.a.policy.quorum: expected a whole number from 1 to 50, got '0'",
+            id="out of bounds",
+        ),
+        pytest.param(
+            "[tenants.a.policy]\ninputs = {}",
+            "signoff.toml: tenants.a.policy.inputs: unknown key",
+            id="a form is of one checkpoint",
+        ),
+        pytest.param(
+            '[tenants.a.dags."d*".policy]\non_expire = "escalate"',
+            'signoff.toml: tenants.a.dags."d*".policy.on_expire: '
+            "'escalate' must say whom to ask then",
+            id="by pattern",
+        ),
+        pytest.param(
+            "[tenants.a]\npolicy = 1",
+            "signoff.toml: tenants.a.policy: expected a table, got 1",
+            id="no table",
+        ),
+    ],
+)
+def test_a_wrong_policy_is_told_by_its_key(tmp_path: Path, toml: str, expected: str) -> None:
+    """As in a DAG file, with the path of the key for the line."""
+    (problem,) = problems(tmp_path, toml)
+    assert problem.startswith(expected)
 
 
 def test_the_environments_channel_goes_before_the_files(

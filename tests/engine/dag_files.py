@@ -55,6 +55,15 @@ GATES = some_of(
         "inputs": st.dictionaries(st.from_regex(r"\A[a-z]{1,5}x\Z"), INPUTS, max_size=3),
         "expires_in": SPANS,
         "on_expire": st.sampled_from(["fail", "reject"]),
+        "notify": st.just(["U012AB", "a@b.c"]),
+        "remind": st.sampled_from(["none", [], ["20m"], ["45s before", 30]]),
+        "escalate": st.just({"to": ["Admin", "#incidents"], "after": 0.125}),
+        "auto": st.sampled_from(
+            [
+                [{"when": "params.n > 1", "then": "approve"}],
+                [{"when": "true", "require": {"required_role": "Admin", "quorum": 2}}],
+            ]
+        ),
         "channel": WORDS,
     }
 ).map(lambda keys: {**keys, "type": "checkpoint"})

@@ -19,7 +19,18 @@ from engine.dagfile.tasks import Kind
 from engine.declaration import CheckpointKeys, DagKeys, Declared, PythonKeys, ShellKeys
 from engine.errors import InvalidDag
 from engine.identity import Principal, Role
-from engine.model import Choice, InputField, InputType, OnExpire, ReasonRule, RunState, TaskState
+from engine.model import (
+    AutoRule,
+    Choice,
+    Escalation,
+    InputField,
+    InputType,
+    Nudge,
+    OnExpire,
+    ReasonRule,
+    RunState,
+    TaskState,
+)
 from tests.engine.dag_files import as_yaml, dag_values
 from tests.engine.running import Bench
 
@@ -67,6 +78,13 @@ tasks:
       - {label: Token, from: plan__token, secret: true}
     expires_in: 90m
     on_expire: reject
+    confirm: modal
+    notify: [S012AB]
+    remind: [20m, 30m before]
+    escalate: {after: 1h, to: [Admin, "#incidents"]}
+    auto:
+      - {when: "outputs.plan.deletes > 10", require: {required_role: Admin}}
+      - {when: "params.version == 'v1'", then: approve}
     channel: "#releases"
   - id: undo
     when: {approve: [rejected, expired]}
@@ -110,6 +128,14 @@ def in_python(directory: str) -> Dag:
         show=["build__tag", Show(label="Token", source="plan__token", secret=True)],
         expires_in="90m",
         on_expire=OnExpire.REJECT,
+        confirm="modal",
+        notify=[Principal.parse("S012AB")],
+        remind=[Nudge(after=timedelta(minutes=20)), "30m before"],
+        escalate=Escalation(to=("Admin", "#incidents"), after=timedelta(hours=1)),
+        auto=[
+            AutoRule("outputs.plan.deletes > 10", required_role=Role.ADMIN),
+            {"when": "params.version == 'v1'", "then": "approve"},
+        ],
         channel="#releases",
     )
     undo = shell("undo", "make undo", when={"approve": {TaskState.REJECTED, "expired"}})

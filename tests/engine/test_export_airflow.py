@@ -223,6 +223,12 @@ REFUSED = {
         6,
         "rename that one",
     ),
+    "auto": (GATE + "auto: [{when: 'params.n > 1', then: approve}]", 5, "no rules"),
+    "on_expire": (
+        GATE + "on_expire: escalate\n    escalate: {to: [Admin]}",
+        5,
+        "asks nobody else",
+    ),
     "run": (TASK + "run: login xoxb-12345678-12345678", 4, "like a secret"),
     "params": (
         TASK + "workflow_ref: a:b\n    params: {x: {api_token: sesame}}",
@@ -251,6 +257,10 @@ NOTED = {
     "env": TASK + "run: x\n    env: {API_TOKEN: sesame}",
     "on_interrupt": TASK + "run: x\n    on_interrupt: retry",
     "channel": GATE + "channel: releases",
+    "confirm": GATE + "confirm: dialog",
+    "notify": GATE + "notify: [U012AB]",
+    "remind": GATE + "remind: [1h before]",
+    "escalate": GATE + "escalate: {after: 4h, to: [Admin]}",
     "approvers": GATE + "approvers: [os:ana]",
     "reason": GATE + "reason: {reject: required}",
 }

@@ -156,6 +156,11 @@ REFUSED = {
         gate() + "  - {id: b, run: x, depends_on: a}\n  - {id: c, run: x, when: {b: skipped}}",
         "7: 'when' in task 'c': it may run after checkpoint 'a' expired",
     ),
+    "auto": (gate("auto: [{when: 'true', require: {quorum: 2}}]"), "5: 'auto' in task 'a'"),
+    "on_expire: escalate": (
+        gate("on_expire: escalate\n    escalate: {to: [Admin]}"),
+        "5: 'on_expire' in task 'a': Prefect asks nobody else",
+    ),
     "on_interrupt": (task("run: x\n    on_interrupt: retry"), "5: 'on_interrupt' in task 't'"),
     "schedule": (
         'name: d\nschedule: {cron: "0 6 * * *", catch_up: latest}\ntasks: [{id: t, run: x}]',
@@ -185,6 +190,13 @@ NOTED = {
     "tenant_id": ("name: d\ntenant_id: acme\ntasks: [{id: t, run: x}]", "2: 'tenant_id' in the"),
     "required_role": (gate(), "3: 'required_role' in task 'a': whoever may resume runs"),
     "channel": (gate('channel: "#x"'), "5: 'channel' in task 'a': Prefect posts no cards"),
+    "confirm": (gate("confirm: dialog"), "5: 'confirm' in task 'a': Prefect asks in its own"),
+    "notify": (gate("notify: [U012AB]"), "5: 'notify' in task 'a': Prefect mentions nobody"),
+    "remind": (gate("remind: [2h]"), "5: 'remind' in task 'a': Prefect reminds nobody"),
+    "escalate": (
+        gate("escalate: {after: 4h, to: [Admin]}"),
+        "5: 'escalate' in task 'a': Prefect asks nobody else",
+    ),
     "side by side": (
         gate() + "  - {id: b, type: checkpoint}",
         "6: 'id' in task 'b': 'a' and 'b' are asked one after the other",

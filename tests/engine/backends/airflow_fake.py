@@ -32,6 +32,7 @@ class FakeAirflow(FakeServer):
         self.runs: dict[tuple[str, str], FakeRun] = {}
         self.gates: dict[tuple[str, str, str, int], FakeGate] = {}
         self.refuses_notes = False
+        self.paused: set[str] = set()
         self._tokens: dict[str, str] = {}
         self._refusal: Json | None = None
         self._numbers = count(1)
@@ -147,7 +148,12 @@ class FakeAirflow(FakeServer):
             return _no(HTTPStatus.CONFLICT, f"Task id {gate.task} is already in …")
         gate.note = body.get("note", gate.note)
         gate.state = body.get("new_state", gate.state)
-        return web.json_response({"task_instances": [gate.task_instance()], "total_entries": 1})
+        return web.json_response(_paged("task_instances", [gate.task_instance()], 1))
+
+    async def tell_dag(self, request: web.Request, _user: str) -> web.Response:
+        """`GET /api/v2/dags/…`, as much of it as is looked at."""
+        dag = request.match_info["dag"]
+        return web.json_response({"dag_id": dag, "is_paused": dag in self.paused})
 
     async def tell_run(self, request: web.Request, _user: str) -> web.Response:
         """`GET …/dagRuns/…`."""
@@ -170,15 +176,7 @@ class FakeAirflow(FakeServer):
             and first <= run.run_after <= last
         ]
         told = [run.document() for run in _page(found, body["page_offset"], body["page_limit"])]
-        return web.json_response(
-            {
-                "dag_runs": told,
-                "total_entries": len(found),
-                "total_entries_limit": None,
-                "next_cursor": None,
-                "previous_cursor": None,
-            }
-        )
+        return web.json_response(_paged("dag_runs", told, len(found)))
 
     async def list_tasks(self, request: web.Request, _user: str) -> web.Response:
         """`GET …/taskInstances` of a run, those in a state."""
@@ -189,7 +187,7 @@ class FakeAirflow(FakeServer):
             if (gate.run.dag, gate.run.id) == named and gate.state == request.query["state"]
         ]
         told = found[: int(request.query["limit"])]
-        return web.json_response({"task_instances": told, "total_entries": len(found)})
+        return web.json_response(_paged("task_instances", told, len(found)))
 
     def who(self, request: web.Request) -> str | web.Response:
         """Whose request it is, or what is said to somebody unknown."""
@@ -222,6 +220,7 @@ def _routes(airflow: FakeAirflow) -> web.RouteTableDef:
         ("GET", "/ui/auth/me"): airflow.me,
         ("GET", "/api/v2/dags/~/dagRuns/~/hitlDetails"): airflow.list_gates,
         ("POST", "/api/v2/dags/~/dagRuns/list"): airflow.list_runs,
+        ("GET", "/api/v2/dags/{dag}"): airflow.tell_dag,
         ("GET", _RUN): airflow.tell_run,
         ("GET", f"{_RUN}/taskInstances"): airflow.list_tasks,
         ("PATCH", _TASK): airflow.change_task,
@@ -245,6 +244,12 @@ async def _known(
 
 def _page(found: list[Any], offset: int, limit: int) -> list[Any]:
     return found[offset : offset + min(limit, _MOST)]
+
+
+def _paged(name: str, told: list[Json], total: int) -> Json:
+    """A collection that could be paged by cursors as well."""
+    cursors = {"total_entries_limit": None, "next_cursor": None, "previous_cursor": None}
+    return {name: told, "total_entries": total, **cursors}
 
 
 def _no_gate(request: web.Request) -> web.Response:

@@ -8,12 +8,14 @@ from aiohttp import web
 from engine.errors import BackendDenied, BackendUnreachable
 from engine.gates import (
     Answered,
+    BackendKind,
     Declined,
     Reply,
     Taken,
     TooLate,
     Waits,
 )
+from engine.ports import Backend
 from tests.engine.backends.airflow_fake import AUTHOR, VIEWER, FakeAirflow
 from tests.engine.backends.airflow_stage import OK, RECORD, YES, FakeStage, adapter, staged
 from tests.engine.backends.airflow_state import param
@@ -31,6 +33,12 @@ async def stage(clock: FakeClock) -> AsyncIterator[FakeStage]:
 
 class TestTheContract(BackendContract):
     """Every promise of the port."""
+
+
+async def test_it_is_a_backend(stage: FakeStage) -> None:
+    """Of a name, and of a kind."""
+    port: Backend = stage.backend
+    assert (port.name, port.kind) == ("prod", BackendKind.AIRFLOW)
 
 
 class TestAnswering:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.gates import Taken
+from engine.gates import Reply, Taken
 from engine.inputs import parse_inputs
 from engine.model import InputType
 from tests.engine.backends.airflow_stage import YES, FakeStage, staged
@@ -113,3 +113,29 @@ async def test_names_are_escaped_on_the_way(stage: FakeStage) -> None:
     gate = await stage.seen(stage.server.open(run, task="ask.more-1"))
     assert await stage.backend.answer(gate.ref, YES) == Taken()
     assert await stage.backend.run(gate.ref) is not None
+
+
+REASON = {"type": ["null", "string"], "maxLength": 3000}
+
+
+async def test_a_text_for_the_reason_takes_the_decisions_reason(stage: FakeStage) -> None:
+    """Nobody types it twice: exported DAGs have such a field, and it is not asked for again."""
+    form = {"rows": param(10, type="integer"), "reason": param(None, "Why", **REASON)}
+    gate = await stage.seen(stage.server.open(params=form, options=("OK",)))
+    assert [field.name for field in gate.fields] == ["rows"]
+    reply = Reply(options=("OK",), values={"rows": 5}, reason="small enough")
+    assert isinstance(await stage.backend.answer(gate.ref, reply), Taken)
+    assert await stage.result(gate.ref) == {"rows": 5, "reason": "small enough"}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [{"type": "string"}, {**REASON, "maxLength": 20}, {**REASON, "enum": ["a", None]}],
+    ids=["required", "short", "of a list"],
+)
+async def test_a_field_that_does_not_take_any_reason_is_a_field_like_others(
+    schema: dict[str, Any], stage: FakeStage
+) -> None:
+    """What Airflow would refuse is asked for in the form."""
+    gate = await stage.seen(stage.server.open(params={"reason": param(None, **schema)}))
+    assert [field.name for field in gate.fields] == ["reason"]

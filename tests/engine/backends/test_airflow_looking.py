@@ -130,7 +130,20 @@ class TestLooking:
             found = await stage.backend.look(gate.ref, reply)
             assert isinstance(found, Answered)
             assert (found.is_ours, found.went_on) == (True, went_on)
-            assert bool(found.found) == (went_on is False)
+            assert bool(found.found) == (not went_on)
+
+    async def test_an_answer_waits_for_a_paused_dag(self, stage: FakeStage) -> None:
+        """Airflow takes it, and goes on when somebody unpauses the DAG."""
+        gate = await stage.open()
+        await stage.backend.answer(gate.ref, YES)
+        found = await stage.backend.look(gate.ref, YES)
+        assert isinstance(found, Answered)
+        assert found.found == "its task is scheduled there"
+        stage.server.paused.add(gate.ref.dag)
+        found = await stage.backend.look(gate.ref, YES)
+        assert isinstance(found, Answered)
+        assert (found.is_ours, found.went_on) == (True, None)
+        assert found.found == "its DAG is paused there"
 
     async def test_an_answer_that_came_too_late_for_airflow_has_no_effect(
         self, stage: FakeStage

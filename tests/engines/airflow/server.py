@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Self
 
 PYTHON = Path(__file__).parents[3] / ".engines" / "airflow" / "bin" / "python"
-ADMIN, APPROVER = "U0AUTHOR", "U0ANA"
+ADMIN, APPROVER, VIEWER = "U0AUTHOR", "U0ANA", "U0VIEWER"
+_ROLES = {ADMIN: "admin", APPROVER: "op", VIEWER: "viewer"}
 _READY_S, _END_S = 90, 15
 
 
@@ -35,7 +36,7 @@ class Airflow:
         address = f"http://127.0.0.1:{port}"
         folder.joinpath("dags").mkdir(parents=True)
         passwords = folder / "passwords.json"
-        passwords.write_text(json.dumps({ADMIN: ADMIN, APPROVER: APPROVER}))
+        passwords.write_text(json.dumps({user: user for user in _ROLES}))
         settings = {
             "CORE__DAGS_FOLDER": folder / "dags",
             "CORE__LOAD_EXAMPLES": False,
@@ -43,7 +44,7 @@ class Airflow:
             "CORE__EXECUTOR": "LocalExecutor",
             "CORE__PARALLELISM": 4,
             "CORE__EXECUTION_API_SERVER_URL": f"{address}/execution/",
-            "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin,{APPROVER}:op",
+            "CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(":".join(one) for one in _ROLES.items()),
             "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": passwords,
             "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db",
             "LOGGING__BASE_LOG_FOLDER": folder / "logs",
@@ -60,6 +61,7 @@ class Airflow:
         ours |= {"AIRFLOW_HOME": str(folder), "HOME": str(folder), "PYTHONUNBUFFERED": "1"}
         # Variables are read from here, too: the secret that an exported DAG asks for.
         ours["AIRFLOW_VAR_RELEASE__API_TOKEN"] = "sesame-for-tests"
+        ours["AIRFLOW_VAR_SIGNOFF_WAKE_TOKEN"] = "wake-for-tests"
         return cls(folder, address, {**kept, **ours})
 
     @contextmanager
@@ -88,6 +90,16 @@ class Airflow:
         }
         return _ask(method, f"{self.address}/api/v2{path}", body, headers)
 
+    def done(self, method: str, path: str, body: object = None) -> Any:
+        """The document, once it is done. SQLite is too busy at times, and then nothing is."""
+        for _ in range(5):
+            status, answer = self.call(method, path, body)
+            if status < 500:
+                break
+            time.sleep(1)
+        assert status < 300, answer
+        return answer
+
     def get(self, path: str) -> Any:
         """The document at a path of its REST API, which must be there."""
         status, answer = self.call("GET", path)
@@ -98,7 +110,7 @@ class Airflow:
         """The ids of the DAGs it has read; fails if a file cannot be imported."""
         errors = self.get("/importErrors")["import_errors"]
         assert not errors, errors[0]["stack_trace"]
-        return [dag["dag_id"] for dag in self.get("/dags")["dags"]]
+        return [dag["dag_id"] for dag in self.get("/dags?limit=100")["dags"]]
 
     def _token(self, user: str) -> str:
         headers = {"Content-Type": "application/json"}
@@ -157,7 +169,8 @@ def _ask(method: str, url: str, body: object, headers: dict[str, str]) -> tuple[
     request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 (loopback)
     try:
         with urllib.request.urlopen(request, timeout=30) as reply:  # noqa: S310 (loopback)
-            return reply.status, json.load(reply)
+            content = reply.read()
+            return reply.status, json.loads(content) if content else None
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
 

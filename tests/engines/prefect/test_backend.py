@@ -1,5 +1,6 @@
 """The adapter keeps the promises of a backend on a real Prefect, and its traps are real."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -10,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from engine.backends.http import Answer
 from engine.backends.prefect import Prefect
 from engine.backends.prefect_api import PrefectKey
 from engine.clock import SystemClock
-from engine.errors import BackendDenied
+from engine.errors import BackendDenied, BackendUnreachable
 from engine.gates import Answered, Declined, GateRef, Gone, Reply, Taken, TooLate, Waits
 from tests.bench.peers.prefect_server import call
 from tests.engine.backends.contract import BackendContract
@@ -25,6 +27,8 @@ WITHDRAWAL = Reply(options=(), by="Ana", reason="too risky", checkpoint_id="cp_1
 TEMPLATE = {"__prefect_kind": "jinja", "template": "{{ 7 * 7 }}"}
 CANCELLED = Gone("the run was cancelled", withdrawn=True)
 FLOWS = ("suspending", "pausing")
+# Prefect says so, having done nothing, while its SQLite file is locked.
+_BUSY = "answered 503"
 NOBODY = "00000000-0000-0000-0000-000000000000"
 
 pytestmark = pytest.mark.timeout(240)
@@ -44,9 +48,22 @@ def ready(gates: Gates) -> Gates:
 
 
 @pytest.fixture
-async def stage(ready: Gates) -> AsyncIterator[LiveStage]:
-    """Flows that suspend, and the adapter."""
+async def stage(ready: Gates, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LiveStage]:
+    """Flows that suspend, and the adapter; what a busy server did not do is asked for again."""
     backend = Prefect("live", ready.server.url, key=None, clock=SystemClock())
+    ask = backend._session.ask
+
+    async def ask_patiently(*what: Any, **how: Any) -> Answer:
+        for _ in range(10):
+            try:
+                return await ask(*what, **how)
+            except BackendUnreachable as error:
+                if _BUSY not in str(error):
+                    raise
+                await asyncio.sleep(0.5)
+        raise TimeoutError("the server is busy")
+
+    monkeypatch.setattr(backend._session, "ask", ask_patiently)
     yield LiveStage(ready, backend)
     await backend.close()
 
