@@ -74,6 +74,9 @@ _KNOWN = (
 )
 _UNKNOWN = re.compile(f"^(?!(?:{'|'.join(_KNOWN)})$).*")
 
+# What stands on a card: a click on anything else does not make a card of what it stands in.
+_ON_CARDS = frozenset({APPROVE, REJECT, ASK_AGAIN, DETAILS})
+
 _AN_OPTION = re.compile(f"^{OPTIONS}$")
 
 
@@ -269,8 +272,8 @@ async def _unverified(desk: Desk, click: Click, failed: LookUpFailed) -> dict[st
 
 async def _adopt(desk: Desk, click: Click) -> None:
     """A click on a copy we do not know of: a post whose reply was lost. Draw it true too."""
-    place = click.place
-    if place is None or place.is_ephemeral:
+    place, is_option = click.place, _AN_OPTION.search(click.action_id) is not None
+    if place is None or place.is_ephemeral or not (is_option or click.action_id in _ON_CARDS):
         return
     view = await _view(desk, click)
     if view is None or any(
