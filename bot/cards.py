@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot import elsewhere, wording
+from bot import elsewhere, quorum, wording
 from bot.blocks import context, header, section
 from bot.gate_options import button_labels, option_field
 from bot.literal import ELLIPSIS, Block, cut, escaped, one_line, plain, run_of, visible
+from bot.one_tap import dialog
 from bot.tokens import (
     APPROVE,
+    APPROVE_AT_ONCE,
     APPROVE_IN_MODAL,
     ASK_AGAIN,
     BREAK_GLASS,
@@ -115,9 +117,17 @@ def _decision_buttons(checkpoint: Checkpoint) -> Block:
         _button(option_action(place), label, "primary" if place == 0 else None, checkpoint)
         for place, label in enumerate(button_labels(checkpoint))
     ]
-    approve = options or [button(APPROVE, checkpoint)]
+    approve = options or [_approve_button(checkpoint)]
     others = [button(action_id, checkpoint) for action_id in (REJECT, DETAILS)]
     return {"type": "actions", "elements": [*approve, *others, *_links(checkpoint)]}
+
+
+def _approve_button(checkpoint: Checkpoint) -> Block:
+    """It opens the form, or asks at once where one tap is enough."""
+    asks = dialog(checkpoint)
+    if asks is None:
+        return button(APPROVE, checkpoint)
+    return {**button(APPROVE_AT_ONCE, checkpoint), "confirm": asks}
 
 
 def _settled(view: CheckpointView) -> Message:
@@ -139,7 +149,8 @@ def _settled(view: CheckpointView) -> Message:
 
 def request_lines(view: CheckpointView) -> tuple[Line, Line]:
     """Who asks whom, and how it stands, in small print."""
-    standing = (*wording.count(view), *wording.ending(view), _digest(view.checkpoint))
+    votes = (*wording.count(view), *quorum.in_short(view), *quorum.missing(view))
+    standing = (*votes, *wording.ending(view), _digest(view.checkpoint))
     return _about(view), standing
 
 
@@ -170,7 +181,8 @@ def _digest(checkpoint: Checkpoint) -> str:
 def spoken(view: CheckpointView) -> str:
     """The whole card in sentences, for notifications and screen readers; secrets never."""
     checkpoint = view.checkpoint
-    ending = wording.side_by_side((*wording.count(view), *wording.ending(view)))
+    votes = (*wording.count(view), *quorum.in_short(view), *quorum.missing(view))
+    ending = wording.side_by_side((*votes, *wording.ending(view)))
     facts = "; ".join(
         f"{cut(one_line(fact.label), _MOST_LABEL)}: {cut(masked(fact), _MOST_LABEL)}"
         for fact in checkpoint.facts[:_MOST_FACTS]
@@ -244,6 +256,7 @@ def _quoted(said: Sequence[list[Block]]) -> tuple[Block, ...]:
 
 _BUTTONS = {
     APPROVE: ("Approve", "primary"),
+    APPROVE_AT_ONCE: ("Approve", "primary"),
     APPROVE_IN_MODAL: ("Approve", "primary"),
     REJECT: ("Reject", "danger"),
     REJECT_IN_MODAL: ("Reject", "danger"),

@@ -4,7 +4,7 @@ The budgets below add up to some 40,000 characters: even if each took six bytes 
 Slack would take the view.
 """
 
-from bot import blocks, glass_words, wording
+from bot import blocks, glass_words, quorum, wording
 from bot.agreement import is_split
 from bot.form_elements import as_text
 from bot.glass_notices import review_lines
@@ -128,11 +128,13 @@ def _fact(fact: Fact, view: CheckpointView, *, show_secrets: bool) -> list[Block
 
 def _votes(view: CheckpointView) -> list[Block]:
     voices = sorted(view.voices, key=lambda voice: voice.decided_at)
+    open_yet = quorum.in_full(view)
     if not voices:
-        return []
+        return [blocks.paragraph(open_yet, _MOST_APPROVERS)] if open_yet else []
     lines = [line for voice in voices[:_MOST_VOICES] for line in _vote(voice)]
     if len(voices) > _MOST_VOICES:
         lines.append((f"and {len(voices) - _MOST_VOICES} more",))
+    lines += open_yet[:_MOST_VOICES]
     return [blocks.paragraph(lines, _MOST_REASON), *_form(voices)]
 
 

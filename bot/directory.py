@@ -3,12 +3,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from bot.slack import Account, Installation, Slack, SlackError
 from engine import Caller, Clock, Identity, IdentityKind, Standing, Surface
-
-T = TypeVar("T")
 
 KEEP_S = 60.0
 LOOK_UP_LIMIT_S = 1.0  # for all look-ups of one person together
@@ -23,8 +21,12 @@ class LookUpFailed:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    until: float
+    since: float  # monotonic, from before it was asked
     value: Any
+
+    def age(self, now: float) -> float:
+        """How many seconds old this is at most."""
+        return now - self.since
 
 
 class Directory:
@@ -42,6 +44,7 @@ class Directory:
         self._clock = clock
         self._groups_that_matter = groups_that_matter
         self._kept: dict[Hashable, _Kept] = {}
+        self._changes = 0  # of whatever is kept here, as Slack told them
 
     async def caller(
         self, realm: str, user_id: str, groups: Iterable[str] = ()
@@ -70,11 +73,15 @@ class Directory:
 
     def forget_user(self, user_id: str) -> None:
         """Slack said this account has changed."""
-        self._kept.pop(("account", user_id), None)
+        self._forget(("account", user_id))
 
     def forget_group(self, group_id: str) -> None:
         """Slack said this group has changed."""
-        self._kept.pop(("group", group_id), None)
+        self._forget(("group", group_id))
+
+    def _forget(self, key: Hashable) -> None:
+        self._changes += 1
+        self._kept.pop(key, None)
 
     async def _look_up(self, realm: str, user_id: str, named: Iterable[str]) -> Caller:
         groups = sorted({*await self._groups_that_matter(), *named})
@@ -82,17 +89,19 @@ class Directory:
             self._keep(("account", user_id), lambda: self._slack.account(user_id)),
             asyncio.gather(*(self._members(group) for group in groups)),
         )
-        at_home = realm == self._home.realm and self._is_of_home(account)
+        now = self._clock.monotonic()
+        told = dict(zip(groups, members, strict=True))
+        profile: Account = account.value
+        at_home = realm == self._home.realm and self._is_of_home(profile)
         return Caller(
             identity=Identity(IdentityKind.SLACK, realm, user_id),
             surface=Surface.SLACK,
-            name=account.name,
-            standing=_standing(account, at_home=at_home),
+            name=profile.name,
+            standing=_standing(profile, at_home=at_home),
             at_home=at_home,
-            email=account.email,
-            groups=frozenset(
-                group for group, ids in zip(groups, members, strict=True) if user_id in ids
-            ),
+            email=profile.email,
+            groups=frozenset(group for group, kept in told.items() if user_id in kept.value),
+            group_ages={group: kept.age(now) for group, kept in told.items()},
         )
 
     def _is_of_home(self, account: Account) -> bool:
@@ -100,17 +109,18 @@ class Directory:
         on_grid = self._home.realm != self._home.team_id
         return not account.is_stranger and (on_grid or account.team_id == self._home.team_id)
 
-    async def _members(self, group: str) -> frozenset[str]:
+    async def _members(self, group: str) -> _Kept:
         return await self._keep(("group", group), lambda: self._slack.group_members(group))
 
-    async def _keep(self, key: Hashable, fetch: Callable[[], Awaitable[T]]) -> T:
+    async def _keep(self, key: Hashable, fetch: Callable[[], Awaitable[object]]) -> _Kept:
         now = self._clock.monotonic()
         kept = self._kept.get(key)
-        if kept is not None and now < kept.until:
-            value: T = kept.value
-            return value
-        fetched = await fetch()
-        self._kept[key] = _Kept(now + KEEP_S, fetched)
+        if kept is not None and kept.age(now) < KEEP_S:
+            return kept
+        changes = self._changes
+        fetched = _Kept(now, await fetch())
+        if changes == self._changes:  # else Slack may have answered from before the change
+            self._kept[key] = fetched
         return fetched
 
 

@@ -13,7 +13,7 @@ from bot.cards import Message, button, buttons, fact_blocks, prompt_block, reque
 from bot.literal import Block, cut, escaped, one_line, plain
 from bot.notices import COMMAND
 from bot.times import duration, slack_clock, utc
-from bot.tokens import NEXT, REFRESH, REVIEW, ListKind, ListState
+from bot.tokens import NEXT, REFRESH, REVIEW, SEVERAL, ListKind, ListState
 from bot.wording import Explanation, Line, Moment
 from engine import Caller, Checkpoint, CheckpointView, Entitlement, Page
 
@@ -117,6 +117,8 @@ def _turns(page: Page, state: ListState) -> Block:
     refresh = "First page" if state.cursor else "Refresh"
     first = ListState(kind=state.kind, tenant=state.tenant, dag=state.dag)
     turns = [_turn(REFRESH, refresh, first)]
+    if len(page.items) > 1:
+        turns.append(_turn(SEVERAL, "Decide several …", state))
     if page.after is not None:
         following = ListState(
             kind=state.kind, tenant=state.tenant, dag=state.dag, cursor=page.after

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from bot import glass_words, wording
-from bot.blocks import context, explanation, section
+from bot.blocks import context, explanation, paragraph, section
 from bot.cards import (
     buttons,
     fact_blocks,
@@ -20,6 +20,7 @@ from bot.details import details_blocks
 from bot.forms import form_blocks, input_block_id, reason_block_id
 from bot.literal import Block, cut, one_line, plain
 from bot.notices import counted, form_too_large, standing_still
+from bot.quorum import lapsed_lines, missing
 from bot.refusals import reason_refused
 from bot.tokens import (
     APPROVE_IN_MODAL,
@@ -40,6 +41,7 @@ _MOST_BYTES = 250_000
 _MOST_SENTENCE = 300
 _MOST_PROMPT = 1_500
 _MOST_LINES = 40
+_MOST_LAPSED = 15
 _WORDS = {Choice.APPROVE: "Approve", Choice.REJECT: "Reject"}
 _ON_FIELDS = frozenset({Rule.REASON, Rule.INPUTS})
 
@@ -126,7 +128,12 @@ def _state_title(checkpoint: Checkpoint) -> str:
 
 def counted_view(view: CheckpointView, choice: Choice) -> View:
     """The answer was recorded, and more people are needed."""
-    blocks = [*explanation(counted(view, choice)), context(wording.ending(view))]
+    lapsed = lapsed_lines(view, choice)[:_MOST_LAPSED]
+    blocks = [
+        *explanation(counted(view, choice)),
+        *([paragraph(lapsed)] if lapsed else []),
+        context((*missing(view), *wording.ending(view))),
+    ]
     if view.standstill is not None:
         blocks.append(context(standing_still(view.standstill)))
     return modal("Recorded", blocks)

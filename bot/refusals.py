@@ -90,6 +90,8 @@ def _explained(  # noqa: C901, PLR0911, PLR0912 - one arm per rule, so that a ne
             return _quorum(finding)
         case Rule.BREAK_GLASS | Rule.REVIEW | Rule.REVIEWER:
             return glass_refused(finding, view)
+        case Rule.ALONE:
+            return alone_refused(finding)
         case Rule.CANCELLABLE | Rule.RETRYABLE | Rule.STANDSTILL:
             return steering_refused("That cannot be done now", finding)
         case _:
@@ -281,6 +283,12 @@ def _inputs(finding: Finding, refused: Refused) -> Explanation:
     return Explanation(
         "The form is not complete", lines or ((found,),), "Correct it and send it again."
     )
+
+
+def alone_refused(finding: Finding) -> Explanation:
+    """It cannot be decided together with others."""
+    line: Line = (f"{one_line(finding.found).capitalize()}, so it is decided on its own.",)
+    return Explanation("Not together with others", (line,), "Open it with Review.")
 
 
 def _quorum(finding: Finding) -> Explanation:

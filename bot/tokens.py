@@ -5,6 +5,7 @@ Whatever comes back in them is read again and checked; a tampered one names noth
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,6 +14,7 @@ from typing import Any
 from engine import CheckpointId, Choice, Cursor
 
 APPROVE = "approve"
+APPROVE_AT_ONCE = "approve_at_once"  # with Slack's own dialog before it
 REJECT = "reject"
 DETAILS = "details"
 ASK_AGAIN = "ask_again"
@@ -21,15 +23,24 @@ APPROVE_IN_MODAL = "approve_in_modal"
 REJECT_IN_MODAL = "reject_in_modal"
 REFRESH = "refresh"
 NEXT = "next"
+SEVERAL = "several"
 BREAK_GLASS = "break_glass"
 SIGN_REVIEW = "sign_review"
 OPEN_THERE = "open_there"  # a link: Slack tells of the click, and nothing is to be done
 
 DECISION_FORM = "decision_form"
+PICK_FORM = "pick_form"
+SEVERAL_FORM = "several_form"
 GLASS_FORM = "glass_form"
 REVIEW_FORM = "review_form"
 READ_ONLY = "read_only"
 """Callback ids of views: the forms, and every view without one."""
+
+PICKED = "picked"
+"""Action id of the field that says which of several are decided."""
+
+MOST_TOGETHER = 10
+"""How many are decided at once at most: Slack takes no more checkboxes in a group."""
 
 REASON = "reason"
 INPUT_PREFIX = "input:"
@@ -112,6 +123,21 @@ def parse_target(text: object) -> Target | None:
     if not _CHECKPOINT_ID.fullmatch(checkpoint_id) or not _DIGEST.fullmatch(digest):
         return None
     return Target(CheckpointId(checkpoint_id), digest)
+
+
+def join_targets(targets: Sequence[Target]) -> str:
+    """Several requests, as the form that decides them carries them."""
+    return ",".join(map(str, targets))
+
+
+def parse_targets(texts: object) -> tuple[Target, ...] | None:
+    """Read at most ten different requests; None when any of them is not one, or there is none."""
+    if not isinstance(texts, Sequence) or not 0 < len(texts) <= MOST_TOGETHER:
+        return None
+    targets = [parse_target(text) for text in texts]
+    found = tuple(target for target in targets if target is not None)
+    one_each = len({target.checkpoint_id for target in found}) == len(targets)
+    return found if one_each else None
 
 
 def is_checkpoint_id(text: str) -> bool:

@@ -132,8 +132,8 @@ def header(view: CheckpointView) -> str:
 
 
 def voices_for(view: CheckpointView, choice: Choice) -> tuple[Voice, ...]:
-    """The votes for a choice, the earliest first."""
-    chosen = (voice for voice in view.voices if voice.choice is choice)
+    """The votes for a choice that count, the earliest first."""
+    chosen = (v for v in view.voices if v.choice is choice and not v.lapsed)
     return tuple(sorted(chosen, key=lambda voice: voice.decided_at))
 
 
@@ -154,7 +154,12 @@ def deciders(view: CheckpointView) -> tuple[Voice, ...]:
 def tally(view: CheckpointView, choice: Choice) -> str:
     """`1 of 2`."""
     needed = view.checkpoint.policy.needed(choice)
-    return f"{min(len(largest_group(voices_for(view, choice))), needed)} of {needed}"
+    return f"{min(len(counted_by(view, choice)), needed)} of {needed}"
+
+
+def counted_by(view: CheckpointView, choice: Choice) -> tuple[Voice, ...]:
+    """The most whose votes for a choice count together."""
+    return largest_group(voices_for(view, choice))
 
 
 def count(view: CheckpointView) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from engine.declaration import Declared, checkpoint, declare, python, shell
     from engine.driving.runner import RunnerSettings
     from engine.driving.worker import drive_here, free_dead, work
+    from engine.eligibility import StillAsked
     from engine.ending import sweep_expiry
     from engine.errors import (
         BackendDenied,
@@ -204,6 +205,16 @@ if TYPE_CHECKING:
     from engine.ticks import in_words as schedule_in_words
     from engine.ticks import local as local_time
     from engine.ticks import ticks as ticks_of
+    from engine.together import (
+        Apart,
+        Several,
+        decide_together,
+        groups_chosen,
+        groups_pending,
+        must_be_alone,
+        several_chosen,
+        several_pending,
+    )
     from engine.upkeep import (
         database_file,
         schema_version,
@@ -232,6 +243,15 @@ _HOME = {
     "sign_review": ("engine.reviewing", "sign_review"),
     "Overruled": ("engine.rulings", "Overruled"),
     "ReviewRecord": ("engine.store.reviews", "ReviewRecord"),
+    "StillAsked": ("engine.eligibility", "StillAsked"),
+    "Apart": ("engine.together", "Apart"),
+    "Several": ("engine.together", "Several"),
+    "decide_together": ("engine.together", "decide_together"),
+    "groups_chosen": ("engine.together", "groups_chosen"),
+    "groups_pending": ("engine.together", "groups_pending"),
+    "must_be_alone": ("engine.together", "must_be_alone"),
+    "several_chosen": ("engine.together", "several_chosen"),
+    "several_pending": ("engine.together", "several_pending"),
     "Answers": ("engine.answering", "Answers"),
     "Watch": ("engine.watching", "Watch"),
     "Backend": ("engine.ports", "Backend"),
@@ -464,6 +484,7 @@ __all__ = [
     "AirflowToken",
     "Answer",
     "Answers",
+    "Apart",
     "AskedAgain",
     "AuditSurface",
     "AutoRule",
@@ -565,6 +586,7 @@ __all__ = [
     "Schedule",
     "Schedules",
     "Settled",
+    "Several",
     "Shelf",
     "Shell",
     "Show",
@@ -572,6 +594,7 @@ __all__ = [
     "SignoffError",
     "Standing",
     "Standstill",
+    "StillAsked",
     "Store",
     "StoreBusy",
     "StoreError",
@@ -608,6 +631,7 @@ __all__ = [
     "dag_to_json",
     "database_file",
     "decide",
+    "decide_together",
     "declare",
     "deliveries_of",
     "drive_here",
@@ -622,6 +646,8 @@ __all__ = [
     "get_meta",
     "grant",
     "granted_groups",
+    "groups_chosen",
+    "groups_pending",
     "holder_name",
     "hurry_deliveries",
     "is_fillable",
@@ -638,6 +664,7 @@ __all__ = [
     "may_break_glass",
     "mine_page",
     "move_postings",
+    "must_be_alone",
     "near_name",
     "note_unknown",
     "note_unseen",
@@ -664,6 +691,8 @@ __all__ = [
     "schedule_in_words",
     "schema_version",
     "set_meta",
+    "several_chosen",
+    "several_pending",
     "shell",
     "shown_url",
     "sign_review",

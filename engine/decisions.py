@@ -11,6 +11,7 @@ from engine.attempts import Missing, missing, note_refusal
 from engine.ending import end_checkpoint, expired_if_due
 from engine.events import DecisionRecorded
 from engine.identity import Caller, Candidate, IdentityKind, PersonId, Surface
+from engine.lapsing import with_lapses
 from engine.model import (
     Cause,
     Checkpoint,
@@ -32,7 +33,7 @@ from engine.policy import (
     early_end,
     rule,
 )
-from engine.rulings import Overruled, agree
+from engine.rulings import Overruled, agree, lapsed
 from engine.store import checkpoints, people, postings, trail
 from engine.store.writer import Tx
 
@@ -64,7 +65,9 @@ def decide(
     checkpoint = expired_if_due(tx, checkpoint)
     candidate = resolve(tx, caller, checkpoint.tenant, local)
     votes = standing_votes(tx, checkpoint, voters, local)
-    ruling = rule(checkpoint, votes, candidate, answer, requester_kinds(tx, checkpoint))
+    kinds = requester_kinds(tx, checkpoint)
+    ruling = rule(checkpoint, votes, candidate, answer, kinds)
+    ruling = with_lapses(ruling, checkpoint, votes, candidate, kinds)
     match ruling:
         case Refused():
             note_refusal(tx, checkpoint, candidate, answer.choice, ruling)
@@ -153,6 +156,7 @@ def _said_before(
         and (last.choice, last.reason, last.identity)
         == (answer.choice, answer.reason, candidate.caller.identity)
         and agree(last.inputs, ruling.inputs)
+        and lapsed(ruling.trace) == lapsed(checkpoints.last_trace(tx, checkpoint.id))
     )
 
 

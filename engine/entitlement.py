@@ -31,7 +31,12 @@ _BY_ID = frozenset({PrincipalKind.SLACK_USER, PrincipalKind.OS_USER})
 def entitlement(grants: Sequence[Grant], caller: Caller) -> Entitlement | None:
     """The highest role these grants give the caller; at equal role, one by id wins."""
     found = [
-        Entitlement(grant.role, grant.source, by_id=grant.principal.kind in _BY_ID)
+        Entitlement(
+            grant.role,
+            grant.source,
+            by_id=grant.principal.kind in _BY_ID,
+            principal=grant.principal,
+        )
         for grant in grants
         if names(grant.principal, caller)
     ]

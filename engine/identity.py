@@ -1,7 +1,8 @@
 """Who somebody is: accounts, the principals that rules name, and what a surface vouches for."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import NewType, Self
 
@@ -132,6 +133,15 @@ class Caller:
     at_home: bool = True  # of the bot's own workspace, or on this host
     email: str | None = None
     groups: frozenset[str] = frozenset()
+    # Seconds since the surface said who is in each of them; a cached word is no younger than that.
+    group_ages: Mapping[str, float] = field(default_factory=dict, hash=False, compare=False)
+
+    def age_of(self, principal: Principal | None) -> str:
+        """`, as of 12 s ago` for a group whose members were looked up then; else nothing."""
+        if principal is None or principal.kind is not PrincipalKind.SLACK_GROUP:
+            return ""
+        age = self.group_ages.get(principal.subject)
+        return "" if age is None else f", as of {age:.0f} s ago"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +151,7 @@ class Entitlement:
     role: Role
     source: str  # for example "signoff.toml: S0RELEASE", "granted by os:root", "USER_RBAC_ROLE"
     by_id: bool = False  # granted to this very account, not through a group or an e-mail
+    principal: Principal | None = None  # whom the grant names; None where it is no grant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from engine.entitlement import names
 from engine.identity import (
     Caller,
     Candidate,
+    Entitlement,
     IdentityKind,
     PersonId,
     Principal,
@@ -151,8 +152,13 @@ def holds(candidate: Candidate, needed: Role, tenant: str) -> Finding:
         Rule.ROLE,
         held is not None and held.role >= needed,
         f"{needed.label} in {tenant}",
-        "no role" if held is None else f"{held.role.label} ({held.source})",
+        "no role" if held is None else _found(held, candidate.caller),
     )
+
+
+def _found(held: Entitlement, caller: Caller) -> str:
+    """`Operator (signoff.toml: S0RELEASE, as of 12 s ago)`."""
+    return f"{held.role.label} ({held.source}{caller.age_of(held.principal)})"
 
 
 def _count(
@@ -238,9 +244,11 @@ def _role(checkpoint: Checkpoint, candidate: Candidate) -> Finding:
 
 
 def _approvers(policy: Policy, caller: Caller) -> Finding:
-    passed = not policy.approvers or any(names(p, caller) for p in policy.approvers)
+    named = next((p for p in policy.approvers if names(p, caller)), None)
+    passed = not policy.approvers or named is not None
     needed = ", ".join(str(principal) for principal in policy.approvers) or "anyone with the role"
-    return Finding(Rule.APPROVERS, passed, needed, str(caller.identity))
+    through = f" through {named}{age}" if (age := caller.age_of(named)) else ""
+    return Finding(Rule.APPROVERS, passed, needed, f"{caller.identity}{through}")
 
 
 def _assigned(checkpoint: Checkpoint, caller: Caller) -> tuple[Finding, ...]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from engine import chain, lifecycle, standstill
 from engine.asking import askable
 from engine.dag import Dag
+from engine.eligibility import StillAsked, still_asked
 from engine.identity import (
     Caller,
     Entitlement,
@@ -21,6 +22,7 @@ from engine.model import Cause, Checkpoint, CheckpointState, Choice, JsonObject,
 from engine.people import LocalMode, known, roles_of
 from engine.policy import entitled
 from engine.report import content
+from engine.rulings import Finding
 from engine.standstill import Standstill
 from engine.store import checkpoints, gates, outbox, people, postings, reviews, runs, tasks, trail
 from engine.store.checkpoints import Cursor
@@ -57,6 +59,7 @@ class Voice:
     identity: Identity
     decided_at: datetime
     broke_glass: bool = False
+    lapsed: tuple[Finding, ...] = ()  # why it did not count when the latest answer came
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ class CheckpointView:
     standstill: Standstill | None = None  # while it lasts
     review: ReviewView | None = None  # of a glass that was broken
     gate_note: str | None = None  # how its gate on another engine stands, where that is news
+    still_asked: StillAsked | None = None  # who may still decide; None once it has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,7 @@ def checkpoint_view(tx: Tx, checkpoint_id: str) -> CheckpointView | None:
         raise AssertionError(f"checkpoint {recorded.id} belongs to no run")
     counting = checkpoints.latest(checkpoints.decisions(tx, recorded.id))
     persons = _persons(tx, [recorded.requester, *(d.person_id for d in counting)])
+    counted_last = checkpoints.last_trace(tx, recorded.id) if len(counting) > 1 else ()
     voices = tuple(
         Voice(
             person=persons[decision.person_id],
@@ -146,11 +151,14 @@ def checkpoint_view(tx: Tx, checkpoint_id: str) -> CheckpointView | None:
             identity=decision.identity,
             decided_at=decision.decided_at,
             broke_glass=decision.broke_glass,
+            lapsed=tuple(f for f in counted_last if f.person == decision.person_id),
         )
         for decision in counting
     )
+    shown = lifecycle.effective(recorded, tx.now)
+    standing = [voice.person.id for voice in voices if not voice.lapsed]
     return CheckpointView(
-        checkpoint=lifecycle.effective(recorded, tx.now),
+        checkpoint=shown,
         requester=persons[recorded.requester],
         requested_as=run.requested_as,
         voices=voices,
@@ -162,6 +170,7 @@ def checkpoint_view(tx: Tx, checkpoint_id: str) -> CheckpointView | None:
         standstill=standstill.current(tx),
         review=_review(tx, recorded),
         gate_note=_gate_note(tx, recorded),
+        still_asked=still_asked(tx, shown, standing) if shown.is_open else None,
     )
 
 

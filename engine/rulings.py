@@ -4,10 +4,10 @@ A ruling carries its trace: every rule that was applied, with what it needed and
 what it found. A refusal is a ruling whose trace has failed findings.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from engine.identity import Candidate, PersonId
 from engine.json_values import spelt
@@ -32,6 +32,7 @@ class Rule(StrEnum):
     KNOWN_PERSON = "known_person"
     REASON = "reason"
     INPUTS = "inputs"
+    ALONE = "alone"  # whether it may be decided together with others
     QUORUM = "quorum"
     BREAK_GLASS = "break_glass"  # whether any rule stands in the way that breaking glass overrides
     REVIEW = "review"  # whether there is a review to sign
@@ -46,15 +47,23 @@ class Finding:
     passed: bool
     needed: str
     found: str
+    person: PersonId | None = None  # whose earlier vote this is about; None: the answer itself
 
     def as_json(self) -> dict[str, Any]:
-        """The finding as it is recorded."""
+        """The finding as it is recorded. `from_json` reads it back."""
+        about = {} if self.person is None else {"person": self.person}
         return {
             "rule": self.rule,
             "passed": self.passed,
             "needed": self.needed,
             "found": self.found,
+            **about,
         }
+
+    @classmethod
+    def from_json(cls, stored: JsonObject) -> Self:
+        """The finding that `as_json` recorded."""
+        return cls(**{**stored, "rule": Rule(stored["rule"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +133,11 @@ class Answer:
 def agree(one: JsonObject, other: JsonObject) -> bool:
     """Whether two persons filled in the same, as JSON has it: 1 is 1.0, and true is neither."""
     return spelt(one) == spelt(other)
+
+
+def lapsed(trace: Iterable[Finding]) -> frozenset[PersonId]:
+    """Whose earlier votes did not count, by the trace of a later decision."""
+    return frozenset(finding.person for finding in trace if finding.person is not None)
 
 
 @dataclass(frozen=True, slots=True)

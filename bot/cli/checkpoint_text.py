@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from bot import elsewhere, wording
+from bot import elsewhere, quorum, wording
 from bot.cli.output import Moments, details, say, table
 from bot.form_elements import as_text
 from bot.glass_notices import review_lines
@@ -51,7 +51,8 @@ def show_view(view: CheckpointView, moments: Moments, deliveries: Sequence[Deliv
     """A checkpoint in full."""
     say(wording.header(view))
     votes = (("vote", _voice(voice, moments)) for voice in view.voices)
-    details([*_request(view, moments), *votes, *_told(view, deliveries)])
+    standing = (("votes", part) for part in (*quorum.lapsed(view), *quorum.missing(view)))
+    details([*_request(view, moments), *votes, *standing, *_told(view, deliveries)])
 
 
 def _request(view: CheckpointView, moments: Moments) -> Iterator[tuple[str, str]]:
@@ -120,7 +121,9 @@ def _voice(voice: Voice, moments: Moments) -> str:
     reason = f": “{voice.reason}”" if voice.reason else ""
     when = moments.both(voice.decided_at)
     choice = f"{voice.choice} by break-glass" if voice.broke_glass else voice.choice.value
-    return f"{wording.name_of(voice.person)} ({voice.identity}): {choice}, {when}{reason}"
+    lapsed = " (no longer counts)" if voice.lapsed else ""
+    said = f"{choice}{lapsed}, {when}{reason}"
+    return f"{wording.name_of(voice.person)} ({voice.identity}): {said}"
 
 
 def _told(view: CheckpointView, deliveries: Sequence[Delivery]) -> Iterator[tuple[str, str]]:

@@ -196,6 +196,7 @@ def voice_json(voice: Voice) -> Json:
         "surface": voice.surface,
         "decided_at": voice.decided_at,
         "broke_glass": voice.broke_glass,
+        "lapsed": [finding.as_json() for finding in voice.lapsed],
     }
 
 

@@ -3,14 +3,25 @@
 from slack_bolt.app.async_app import AsyncApp
 
 from bot.desk import Desk
-from bot.listeners import actions, commands, events, glass, starting, submissions
+from bot.listeners import (
+    actions,
+    commands,
+    events,
+    glass,
+    one_tap,
+    several,
+    starting,
+    submissions,
+)
 
 
 def register(app: AsyncApp, desk: Desk) -> None:
     """Tie every listener to the app."""
     actions.register(app, desk)
+    one_tap.register(app, desk)
     submissions.register(app, desk)
     glass.register(app, desk)
+    several.register(app, desk)
     commands.register(app, desk)
     starting.register(app, desk)
     events.register(app, desk)

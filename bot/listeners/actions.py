@@ -1,4 +1,4 @@
-"""Clicks on buttons. A click decides nothing: it opens a modal or turns a page."""
+"""Clicks on buttons. None here decides anything: they open a modal or turn a page."""
 
 import logging
 import re
@@ -14,11 +14,13 @@ from bot.desk import Desk, reference
 from bot.directory import LookUpFailed
 from bot.gate_options import pressed
 from bot.listeners.pages import list_reply
-from bot.payloads import Click, Malformed, Who, parse_click, parse_page_turn, parse_who
+from bot.listeners.tampered import tampered_view
+from bot.payloads import Click, Malformed, parse_click, parse_page_turn
 from bot.refusals import refusal, role_refusal
 from bot.slack import SlackError
 from bot.tokens import (
     APPROVE,
+    APPROVE_AT_ONCE,
     APPROVE_IN_MODAL,
     ASK_AGAIN,
     BREAK_GLASS,
@@ -30,6 +32,7 @@ from bot.tokens import (
     REJECT,
     REJECT_IN_MODAL,
     REVIEW,
+    SEVERAL,
     SIGN_REVIEW,
 )
 from bot.wording import Explanation
@@ -69,13 +72,22 @@ _CHOICES = {
 }
 _ELSEWHERE = (BREAK_GLASS, SIGN_REVIEW)  # heard in `glass`
 _KNOWN = (
-    *(*_CHOICES, OPTIONS, ASK_AGAIN, DETAILS, REVIEW, REFRESH, NEXT, OPEN_THERE),
+    *_CHOICES,
+    APPROVE_AT_ONCE,
+    OPTIONS,
+    ASK_AGAIN,
+    DETAILS,
+    REVIEW,
+    REFRESH,
+    NEXT,
+    SEVERAL,
+    OPEN_THERE,
     *_ELSEWHERE,
 )
 _UNKNOWN = re.compile(f"^(?!(?:{'|'.join(_KNOWN)})$).*")
 
 # What stands on a card: a click on anything else does not make a card of what it stands in.
-_ON_CARDS = frozenset({APPROVE, REJECT, ASK_AGAIN, DETAILS})
+_ON_CARDS = frozenset({APPROVE, APPROVE_AT_ONCE, REJECT, ASK_AGAIN, DETAILS})
 
 _AN_OPTION = re.compile(f"^{OPTIONS}$")
 
@@ -130,10 +142,10 @@ async def on_click(desk: Desk, body: Body, then: Opening) -> None:
         view_id = await show(click.trigger_id, modals.loading())
     except SlackError as error:
         log.warning("a modal could not be opened: %s", error)
-        await _ask_to_click_again(desk, click)
+        await ask_to_click_again(desk, click)
     else:
         await desk.slack.update_view(view_id, await _guarded(desk, click, then))
-    await _adopt(desk, click)
+    await adopt_copy(desk, click)
 
 
 async def _guarded(desk: Desk, click: Click, then: Opening) -> dict[str, Any]:
@@ -146,7 +158,7 @@ async def _guarded(desk: Desk, click: Click, then: Opening) -> dict[str, Any]:
         return modals.error_view(notices.not_recorded(ref))
 
 
-async def _ask_to_click_again(desk: Desk, click: Click) -> None:
+async def ask_to_click_again(desk: Desk, click: Click) -> None:
     """The trigger was too old. Slack does not promise to deliver this, but mostly does."""
     if click.place is not None:
         again = lists.notice(notices.click_again())
@@ -270,7 +282,7 @@ async def _unverified(desk: Desk, click: Click, failed: LookUpFailed) -> dict[st
     return modals.refusal_view(notices.look_up_failed())
 
 
-async def _adopt(desk: Desk, click: Click) -> None:
+async def adopt_copy(desk: Desk, click: Click) -> None:
     """A click on a copy we do not know of: a post whose reply was lost. Draw it true too."""
     place, is_option = click.place, _AN_OPTION.search(click.action_id) is not None
     if place is None or place.is_ephemeral or not (is_option or click.action_id in _ON_CARDS):
@@ -293,10 +305,7 @@ async def _adopt(desk: Desk, click: Click) -> None:
 
 async def _tampered(desk: Desk, body: Body, malformed: Malformed) -> None:
     """A button that names nothing real: said privately, written down, and nothing else."""
-    who = parse_who(body)
-    if isinstance(who, Who):
-        note = partial(note_unknown, caller=desk.unverified(who), what=malformed.why)
-        await desk.store.write(note)
+    view = await tampered_view(desk, body, malformed)
     trigger_id = body.get("trigger_id")
     if isinstance(trigger_id, str):
-        await desk.slack.open_view(trigger_id, modals.error_view(notices.unknown_button()))
+        await desk.slack.open_view(trigger_id, view)

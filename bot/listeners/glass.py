@@ -18,9 +18,9 @@ from bot.listeners.submissions import (
     Reply,
     guarded,
     show,
-    tampered,
     voters_of,
 )
+from bot.listeners.tampered import tampered_view
 from bot.payloads import Click, Malformed, Who
 from bot.refusals import refusal
 from bot.tokens import BREAK_GLASS, GLASS_FORM, REVIEW_FORM, SIGN_REVIEW, Target
@@ -114,7 +114,7 @@ async def answer_breaking(desk: Desk, body: Body) -> Reply:
     """Break the glass, and say what Slack should do with the form."""
     sent = parse_breaking(body)
     if isinstance(sent, Malformed):
-        return await tampered(desk, body, sent)
+        return show(await tampered_view(desk, body, sent))
     named = sent.target.checkpoint_id
     caller, voters = await asyncio.gather(
         desk.caller(sent.who, named), voters_of(desk, sent.who, named)
@@ -141,7 +141,7 @@ async def answer_review(desk: Desk, body: Body) -> Reply:
     """Sign a review, and say what Slack should do with the form."""
     sent = parse_signature(body)
     if isinstance(sent, Malformed):
-        return await tampered(desk, body, sent)
+        return show(await tampered_view(desk, body, sent))
     named = sent.target.checkpoint_id
     caller = await desk.caller(sent.who, named)
     if isinstance(caller, LookUpFailed):

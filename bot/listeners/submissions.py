@@ -12,7 +12,8 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from bot import modals, notices
 from bot.desk import Desk, reference
 from bot.directory import LookUpFailed
-from bot.payloads import Malformed, Submission, Who, parse_submission, parse_who
+from bot.listeners.tampered import tampered_view
+from bot.payloads import Malformed, Submission, Who, parse_submission
 from bot.read_json import part
 from bot.refusals import refusal
 from bot.tokens import DECISION_FORM
@@ -22,15 +23,16 @@ from engine import (
     Answer,
     Caller,
     CheckpointView,
+    Decided,
     IdentityKind,
     Missing,
     Refused,
+    Rule,
     Settled,
     StoreError,
     checkpoint_view,
     decide,
     earlier_voters,
-    note_unknown,
     note_unverified,
 )
 
@@ -77,28 +79,10 @@ async def answer_form(desk: Desk, body: dict[str, Any]) -> Reply:
     """Decide, and say what Slack should do with the form."""
     sent = parse_submission(body)
     if isinstance(sent, Malformed):
-        return await tampered(desk, body, sent)
-    caller, voters = await asyncio.gather(
-        desk.caller(sent.who, sent.target.checkpoint_id),
-        voters_of(desk, sent.who, sent.target.checkpoint_id),
-    )
-    if isinstance(caller, LookUpFailed):
-        return await _unverified(desk, sent, caller)
-    answer = Answer(
-        choice=sent.choice,
-        reason=sent.reason,
-        inputs=sent.inputs,
-        request_digest=sent.target.digest,
-    )
-    outcome = await desk.store.write(
-        partial(
-            decide,
-            checkpoint_id=sent.target.checkpoint_id,
-            caller=caller,
-            answer=answer,
-            voters=voters,
-        )
-    )
+        return show(await tampered_view(desk, body, sent))
+    outcome = await decided(desk, sent)
+    if isinstance(outcome, LookUpFailed):
+        return await _unverified(desk, sent)
     if isinstance(outcome, Missing):
         return show(modals.error_view(notices.unknown_id(outcome.checkpoint_id)))
     match outcome.ruling:
@@ -110,6 +94,40 @@ async def answer_form(desk: Desk, body: dict[str, Any]) -> Reply:
             return await _refused(desk, sent, refused)
         case _:
             assert_never(outcome.ruling)
+
+
+async def decided(desk: Desk, sent: Submission) -> Decided | Missing | LookUpFailed:
+    """Record an answer, or that it was refused, or that nobody could tell who gave it."""
+    caller, voters = await asyncio.gather(
+        desk.caller(sent.who, sent.target.checkpoint_id),
+        voters_of(desk, sent.who, sent.target.checkpoint_id),
+    )
+    if isinstance(caller, LookUpFailed):
+        await desk.store.write(
+            partial(
+                note_unverified,
+                checkpoint_id=sent.target.checkpoint_id,
+                caller=desk.unverified(sent.who),
+                choice=sent.choice,
+                why=caller.why,
+            )
+        )
+        return caller
+    answer = Answer(
+        choice=sent.choice,
+        reason=sent.reason,
+        inputs=sent.inputs,
+        request_digest=sent.target.digest,
+    )
+    return await desk.store.write(
+        partial(
+            decide,
+            checkpoint_id=sent.target.checkpoint_id,
+            caller=caller,
+            answer=answer,
+            voters=voters,
+        )
+    )
 
 
 async def voters_of(desk: Desk, who: Who, named: str) -> list[Caller]:
@@ -135,19 +153,15 @@ async def _refused(desk: Desk, sent: Submission, refused: Refused) -> Reply:
     errors = modals.field_errors(refused, view, sent.choice)
     if errors is not None:
         return {"response_action": "errors", "errors": errors}
-    return show(modals.refusal_view(refusal(refused, view)))
+    why = refusal(refused, view)
+    if view.checkpoint.is_open and [f.rule for f in refused.reasons] == [Rule.DIGEST]:
+        # The form again, of the request as it is: it carries the digest that is shown now.
+        place = desk.place_of(view)
+        return show(modals.decision_form(view, sent.choice, notice=why, place=place))
+    return show(modals.refusal_view(why))
 
 
-async def _unverified(desk: Desk, sent: Submission, failed: LookUpFailed) -> Reply:
-    await desk.store.write(
-        partial(
-            note_unverified,
-            checkpoint_id=sent.target.checkpoint_id,
-            caller=desk.unverified(sent.who),
-            choice=sent.choice,
-            why=failed.why,
-        )
-    )
+async def _unverified(desk: Desk, sent: Submission) -> Reply:
     view = await _view(desk, sent)
     if view is None:
         return show(modals.refusal_view(notices.look_up_failed()))
@@ -161,15 +175,6 @@ async def _unverified(desk: Desk, sent: Submission, failed: LookUpFailed) -> Rep
 async def _view(desk: Desk, sent: Submission) -> CheckpointView | None:
     named = sent.target.checkpoint_id
     return await desk.store.read(partial(checkpoint_view, checkpoint_id=named))
-
-
-async def tampered(desk: Desk, body: dict[str, Any], malformed: Malformed) -> Reply:
-    """A form that is not as we made it: written down, and nothing else."""
-    who = parse_who(body)
-    if isinstance(who, Who):
-        note = partial(note_unknown, caller=desk.unverified(who), what=malformed.why)
-        await desk.store.write(note)
-    return show(modals.error_view(notices.unknown_button()))
 
 
 def show(view: dict[str, Any]) -> Reply:

@@ -295,6 +295,18 @@ def decisions(tx: Tx, checkpoint_id: str) -> list[Decision]:
     ]
 
 
+def last_trace(tx: Tx, checkpoint_id: str) -> tuple[Finding, ...]:
+    """The trace of the latest decision on a checkpoint; empty before there is one."""
+    query = (
+        sa.select(_decision.c.trace)
+        .where(_decision.c.checkpoint_id == checkpoint_id)
+        .order_by(_decision.c.id.desc())
+        .limit(1)
+    )
+    trace = tx.run(query).scalar_one_or_none() or ()
+    return tuple(Finding.from_json(finding) for finding in trace)
+
+
 def latest(decided: Sequence[Decision]) -> list[Decision]:
     """The decision that counts of each person: their last."""
     return list({decision.person_id: decision for decision in decided}.values())

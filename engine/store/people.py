@@ -144,6 +144,22 @@ def display_names(tx: Tx, person_ids: Iterable[str]) -> dict[str, str]:
     return {row.id: row.name for row in tx.run(query)}
 
 
+def found_as(tx: Tx, kind: IdentityKind, realm: str, subject: str) -> tuple[PersonId, str] | None:
+    """Whose account this is, and their name; an empty realm means any."""
+    here = sa.and_(_identity.c.kind == kind, _identity.c.subject == subject)
+    if realm:
+        here = sa.and_(here, _identity.c.realm == realm)
+    query = (
+        sa.select(_person.c.id, _person.c.name)
+        .join(_identity, _identity.c.person_id == _person.c.id)
+        .where(here)
+        .order_by(_identity.c.realm)
+        .limit(1)
+    )
+    row = tx.run(query).one_or_none()
+    return None if row is None else (PersonId(row.id), row.name)
+
+
 def slack_accounts(tx: Tx, person_ids: Iterable[str]) -> dict[str, Identity]:
     """A Slack account of each person who has one."""
     query = sa.select(_identity).where(

@@ -9,16 +9,21 @@ from engine import (
     CheckpointState,
     CheckpointView,
     Choice,
+    Confirm,
     Effect,
     Elsewhere,
     Fact,
+    Finding,
     InputField,
     InputType,
     Policy,
     ReasonRule,
     ReviewView,
+    Role,
+    Rule,
     RunCause,
     RunState,
+    StillAsked,
     TaskId,
 )
 from tests.bot import views
@@ -107,6 +112,7 @@ def _policy(draw: st.DrawFn) -> Policy:
         approve_reason=draw(st.sampled_from(ReasonRule)),
         reject_reason=draw(st.sampled_from(ReasonRule)),
         inputs=tuple(draw(_field(name)) for name in draw(_names)),
+        confirm=draw(st.sampled_from(Confirm)),
     )
 
 
@@ -121,6 +127,14 @@ def _elsewhere(draw: st.DrawFn) -> Elsewhere:
         choosing=draw(st.none() | st.just("option")),
         url=draw(st.just(views.PROD.url) | text),
     )
+
+
+_lapses = st.lists(
+    st.builds(Finding, st.sampled_from(Rule), st.just(value=False), text, text), max_size=2
+).map(tuple)
+_asked = st.builds(
+    StillAsked, st.sampled_from(Role), st.none() | st.lists(text).map(tuple), st.booleans()
+)
 
 
 @st.composite
@@ -187,7 +201,8 @@ def view(draw: st.DrawFn) -> CheckpointView:
         called_off=made.called_off and replace(made.called_off, by=by, reason=draw(text)),
         standstill=draw(st.none() | st.builds(views.stopped, text, text)),
         checkpoint=request,
-        voices=(said,) * count,
+        voices=(said,) * count + (replace(said, lapsed=draw(_lapses)),) * (count // 2),
+        still_asked=draw(st.none() | _asked),
         requester=replace(views.EVE, name=draw(text)),
         requested_as=draw(text),
         channel=draw(st.none() | text),

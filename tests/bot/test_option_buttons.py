@@ -94,7 +94,9 @@ async def test_somebody_who_cannot_be_looked_up_is_written_down_as_approving() -
     assert (note.func.__name__, note.keywords["choice"]) == ("note_unverified", "approve")
 
 
-@pytest.mark.parametrize("action_id", ["option:0", "option:3", "approve", "reject", "details"])
+@pytest.mark.parametrize(
+    "action_id", ["option:0", "option:3", "approve", "approve_at_once", "reject", "details"]
+)
 def test_every_button_of_ours_is_known(action_id: str) -> None:
     """Only one listener hears each click."""
     assert not actions._UNKNOWN.search(action_id)

@@ -7,10 +7,9 @@ import pytest
 _HERE = Path(__file__).parent
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Keep the tests of an engine together, in the order they are written in."""
-    for item in items:
-        if item.path.is_relative_to(_HERE):
-            engine = item.path.relative_to(_HERE).parts[0]
-            item.add_marker(pytest.mark.xdist_group(engine))
+    # At once: by the time items are ordered, groups have been told already.
+    if item.path.is_relative_to(_HERE):
+        engine = item.path.relative_to(_HERE).parts[0]
+        item.add_marker(pytest.mark.xdist_group(engine))
