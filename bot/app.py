@@ -47,6 +47,7 @@ from engine import (
     free_dead,
     granted_groups,
     probe_writable,
+    remember_home,
     remind_reviewers,
     sweep_expiry,
 )
@@ -171,6 +172,7 @@ async def _talk_to_slack(
         home = await _ask(slack.installation, "SLACK_BOT_TOKEN", stop)
         if home is None:
             return
+        await store.write(partial(remember_home, realm=home.realm))
         desk = Desk(
             store=store,
             slack=slack,

@@ -241,7 +241,7 @@ def _reasons(voices: Sequence[Voice]) -> tuple[Block, ...]:
     return _quoted(
         [
             [
-                *([run_of(f"{wording.name_of(voice.person)}: ", _MOST_LABEL)] * (len(voices) > 1)),
+                *([run_of(f"{wording.voice_of(voice)}: ", _MOST_LABEL)] * (len(voices) > 1)),
                 run_of(voice.reason.strip(), _MOST_REASON),
             ]
             for voice in spoken

@@ -141,7 +141,7 @@ def _votes(view: CheckpointView) -> list[Block]:
 def _vote(voice: Voice) -> list[Line]:
     mark = "✅" if voice.choice is Choice.APPROVE else "❌"
     mark = f"{glass_words.MARK} {mark}" if voice.broke_glass else mark
-    who = f"{mark} {wording.name_of(voice.person)} ({voice.role.label}), "
+    who = f"{mark} {wording.voice_of(voice)} ({voice.role.label}), "
     vote: Line = (who, Moment(voice.decided_at), f", from {voice.surface.value}")
     return [vote, (f"“{voice.reason.strip()}”",)] if voice.reason.strip() else [vote]
 
@@ -160,7 +160,7 @@ def _form(voices: list[Voice]) -> list[Block]:
     lines = [
         line
         for voice in (filled[:_MOST_VOICES] if split else filled[-1:])
-        for line in (*([f"{wording.name_of(voice.person)}:"] if split else []), *_filled_in(voice))
+        for line in (*([f"{wording.voice_of(voice)}:"] if split else []), *_filled_in(voice))
     ]
     text = cut("\n".join(lines), _MOST_FORM)
     return [preformatted(piece) for piece in chunks(text, _CHUNK)]

@@ -61,6 +61,15 @@ class Directory:
         except SlackError as error:
             return LookUpFailed(str(error))
 
+    async def zone(self, user_id: str) -> str | None:
+        """The time zone a person has set, an IANA name; None where Slack does not say in time."""
+        try:
+            async with asyncio.timeout(LOOK_UP_LIMIT_S):
+                account: Account = (await self._account(user_id)).value
+                return account.zone
+        except (TimeoutError, SlackError):
+            return None
+
     def unverified(self, realm: str, user_id: str, name: str) -> Caller:
         """A name for the audit trail, of somebody who decides nothing."""
         return Caller(
@@ -86,7 +95,7 @@ class Directory:
     async def _look_up(self, realm: str, user_id: str, named: Iterable[str]) -> Caller:
         groups = sorted({*await self._groups_that_matter(), *named})
         account, members = await asyncio.gather(
-            self._keep(("account", user_id), lambda: self._slack.account(user_id)),
+            self._account(user_id),
             asyncio.gather(*(self._members(group) for group in groups)),
         )
         now = self._clock.monotonic()
@@ -108,6 +117,9 @@ class Directory:
         # On Enterprise Grid an account may belong to any workspace of the organisation.
         on_grid = self._home.realm != self._home.team_id
         return not account.is_stranger and (on_grid or account.team_id == self._home.team_id)
+
+    async def _account(self, user_id: str) -> _Kept:
+        return await self._keep(("account", user_id), lambda: self._slack.account(user_id))
 
     async def _members(self, group: str) -> _Kept:
         return await self._keep(("group", group), lambda: self._slack.group_members(group))

@@ -30,7 +30,7 @@ def _not_by_you(finding: Finding) -> Explanation:
         return Explanation(
             "It cannot be told whether you broke this glass",
             (("It was broken from another kind of account than yours: both may be yours.",),),
-            "Ask somebody whose account is of that kind, or have the accounts linked.",
+            "Have the accounts linked (signoff people link), or ask somebody with that kind.",
         )
     return Explanation(
         "Somebody else has to review this",

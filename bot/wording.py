@@ -78,9 +78,15 @@ def name_of(person: PersonView) -> str:
     return cut(one_line(person.name), _MOST_NAME) or "(name erased)"
 
 
+def voice_of(voice: Voice) -> str:
+    """`Bob`, or `Bob for Alice` where Alice lent her place."""
+    who = name_of(voice.person)
+    return who if voice.on_behalf is None else f"{who} for {name_of(voice.on_behalf)}"
+
+
 def names_of(voices: Sequence[Voice]) -> str:
-    """`Ana`, `Ana and Bob`, `Ana, Bob and 3 more`."""
-    names = [name_of(voice.person) for voice in voices]
+    """`Ana`, `Ana and Bob for Cid`, `Ana, Bob and 3 more`."""
+    names = [voice_of(voice) for voice in voices]
     if len(names) > _MOST_NAMES:
         names = [*names[: _MOST_NAMES - 1], f"{len(names) - _MOST_NAMES + 1} more"]
     if len(names) <= 1:

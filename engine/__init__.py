@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from engine.accounts import written as written_account
     from engine.answering import Answers
     from engine.asking import AskedAgain, ask_again
     from engine.attempts import Missing, note_unknown, note_unseen, note_unverified
@@ -36,25 +37,31 @@ if TYPE_CHECKING:
     from engine.dagfolder import DagFolder, Filed, Shelf, near_name
     from engine.decisions import Decided, admit, decide, expire_now
     from engine.declaration import Declared, checkpoint, declare, python, shell
+    from engine.delegating import delegate, end_delegation
+    from engine.disabling import disable, enable
     from engine.driving.runner import RunnerSettings
     from engine.driving.worker import drive_here, free_dead, work
     from engine.eligibility import StillAsked
     from engine.ending import sweep_expiry
+    from engine.entitlement import Grant
     from engine.errors import (
         BackendDenied,
         BackendError,
         BackendUnreachable,
         CheckpointNotFound,
         DagNotFound,
+        InvalidAccount,
         InvalidDag,
         InvalidParams,
         InvalidPrincipal,
         InvalidSettings,
+        PersonNotFound,
         RunNotFound,
         SignoffError,
         StoreBusy,
         StoreError,
     )
+    from engine.explaining import Prospect, explain
     from engine.export.airflow import to_airflow
     from engine.export.prefect import to_prefect
     from engine.export.result import Exported, NotExported
@@ -70,6 +77,7 @@ if TYPE_CHECKING:
     from engine.heartbeat import Heartbeat
     from engine.identity import (
         Caller,
+        Delegation,
         Entitlement,
         Identity,
         IdentityKind,
@@ -80,6 +88,8 @@ if TYPE_CHECKING:
         Standing,
         Surface,
     )
+    from engine.lenders import earlier_voters, lenders_of
+    from engine.linking import LinkCode, Linked, ask_link, confirm_link, unlink
     from engine.liveness import holder_name
     from engine.mirror import Mirror
     from engine.model import (
@@ -140,7 +150,6 @@ if TYPE_CHECKING:
         backend_statuses,
         checkpoint_view,
         deliveries_of,
-        earlier_voters,
         granted_groups,
         listed_checkpoints,
         listed_runs,
@@ -150,6 +159,20 @@ if TYPE_CHECKING:
         roles,
         run_view,
         troubled_deliveries,
+    )
+    from engine.reaching import Members, Reach, reach
+    from engine.registry import (
+        DelegationView,
+        PersonFile,
+        account_named,
+        ensure_caller,
+        ensure_named,
+        file_of,
+        person_file,
+        person_files,
+        person_named,
+        remember_home,
+        roles_by_account,
     )
     from engine.report import Broken, Verified
     from engine.report import export as export_trail
@@ -221,6 +244,7 @@ if TYPE_CHECKING:
         shown_url,
         upgrade_database,
     )
+    from engine.voices import one_voice_each
     from engine.watching import Watch
 
 _HOME = {
@@ -375,8 +399,40 @@ _HOME = {
     "approver_groups": ("engine.queries", "approver_groups"),
     "checkpoint_view": ("engine.queries", "checkpoint_view"),
     "deliveries_of": ("engine.queries", "deliveries_of"),
-    "earlier_voters": ("engine.queries", "earlier_voters"),
+    "lenders_of": ("engine.lenders", "lenders_of"),
+    "delegate": ("engine.delegating", "delegate"),
+    "end_delegation": ("engine.delegating", "end_delegation"),
+    "disable": ("engine.disabling", "disable"),
+    "enable": ("engine.disabling", "enable"),
+    "LinkCode": ("engine.linking", "LinkCode"),
+    "Linked": ("engine.linking", "Linked"),
+    "ask_link": ("engine.linking", "ask_link"),
+    "confirm_link": ("engine.linking", "confirm_link"),
+    "unlink": ("engine.linking", "unlink"),
+    "DelegationView": ("engine.registry", "DelegationView"),
+    "PersonFile": ("engine.registry", "PersonFile"),
+    "account_named": ("engine.registry", "account_named"),
+    "written_account": ("engine.accounts", "written"),
+    "ensure_caller": ("engine.registry", "ensure_caller"),
+    "roles_by_account": ("engine.registry", "roles_by_account"),
+    "ensure_named": ("engine.registry", "ensure_named"),
+    "file_of": ("engine.registry", "file_of"),
+    "person_file": ("engine.registry", "person_file"),
+    "person_files": ("engine.registry", "person_files"),
+    "person_named": ("engine.registry", "person_named"),
+    "remember_home": ("engine.registry", "remember_home"),
+    "one_voice_each": ("engine.voices", "one_voice_each"),
+    "InvalidAccount": ("engine.errors", "InvalidAccount"),
+    "PersonNotFound": ("engine.errors", "PersonNotFound"),
+    "Delegation": ("engine.identity", "Delegation"),
+    "earlier_voters": ("engine.lenders", "earlier_voters"),
     "granted_groups": ("engine.queries", "granted_groups"),
+    "Prospect": ("engine.explaining", "Prospect"),
+    "explain": ("engine.explaining", "explain"),
+    "Members": ("engine.reaching", "Members"),
+    "Reach": ("engine.reaching", "Reach"),
+    "reach": ("engine.reaching", "reach"),
+    "Grant": ("engine.entitlement", "Grant"),
     "listed_checkpoints": ("engine.queries", "listed_checkpoints"),
     "listed_runs": ("engine.queries", "listed_runs"),
     "mine_page": ("engine.queries", "mine_page"),
@@ -516,6 +572,8 @@ __all__ = [
     "Decided",
     "Declared",
     "Defaults",
+    "Delegation",
+    "DelegationView",
     "Delivered",
     "Delivery",
     "DeliveryKind",
@@ -531,6 +589,7 @@ __all__ = [
     "Finding",
     "Gate",
     "GateRule",
+    "Grant",
     "GrantRecord",
     "Happened",
     "Health",
@@ -540,12 +599,16 @@ __all__ = [
     "Impossible",
     "InputField",
     "InputType",
+    "InvalidAccount",
     "InvalidDag",
     "InvalidParams",
     "InvalidPrincipal",
     "InvalidSettings",
     "Later",
+    "LinkCode",
+    "Linked",
     "LocalMode",
+    "Members",
     "Mirror",
     "Missing",
     "NoRun",
@@ -557,7 +620,9 @@ __all__ = [
     "Overruled",
     "Page",
     "PendingSummary",
+    "PersonFile",
     "PersonId",
+    "PersonNotFound",
     "PersonView",
     "Policy",
     "PolicyRule",
@@ -566,7 +631,9 @@ __all__ = [
     "PrefectKey",
     "Principal",
     "PrincipalKind",
+    "Prospect",
     "PythonCall",
+    "Reach",
     "ReasonRule",
     "Refused",
     "RetryLater",
@@ -611,6 +678,7 @@ __all__ = [
     "WaitingGate",
     "Wanted",
     "Watch",
+    "account_named",
     "active_grants",
     "admit",
     "admit_breaking",
@@ -619,6 +687,7 @@ __all__ = [
     "agree",
     "approver_groups",
     "ask_again",
+    "ask_link",
     "backend_statuses",
     "begin_standstill",
     "break_glass",
@@ -626,6 +695,7 @@ __all__ = [
     "check_dag",
     "checkpoint",
     "checkpoint_view",
+    "confirm_link",
     "current_standstill",
     "dag_digest",
     "dag_to_json",
@@ -633,15 +703,23 @@ __all__ = [
     "decide",
     "decide_together",
     "declare",
+    "delegate",
     "deliveries_of",
+    "disable",
     "drive_here",
     "drop_claims",
     "earlier_voters",
+    "enable",
+    "end_delegation",
     "end_standstill",
+    "ensure_caller",
+    "ensure_named",
     "examples",
     "expected_json",
     "expire_now",
+    "explain",
     "export_trail",
+    "file_of",
     "free_dead",
     "get_meta",
     "grant",
@@ -654,6 +732,7 @@ __all__ = [
     "is_long_text",
     "is_whole",
     "latest_run",
+    "lenders_of",
     "listed_checkpoints",
     "listed_reviews",
     "listed_runs",
@@ -669,11 +748,16 @@ __all__ = [
     "note_unknown",
     "note_unseen",
     "note_unverified",
+    "one_voice_each",
     "option_label",
     "pending_page",
     "pending_summary",
+    "person_file",
+    "person_files",
+    "person_named",
     "probe_writable",
     "python",
+    "reach",
     "read_params",
     "read_policy",
     "read_source",
@@ -681,12 +765,14 @@ __all__ = [
     "record_notice",
     "record_posted",
     "record_shown",
+    "remember_home",
     "remind_reviewers",
     "repost",
     "retry_run",
     "review_summary",
     "revoke",
     "roles",
+    "roles_by_account",
     "run_view",
     "schedule_in_words",
     "schema_version",
@@ -705,9 +791,11 @@ __all__ = [
     "to_airflow",
     "to_prefect",
     "troubled_deliveries",
+    "unlink",
     "upgrade_database",
     "verify_trail",
     "work",
+    "written_account",
 ]
 
 

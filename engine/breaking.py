@@ -5,18 +5,13 @@ from dataclasses import dataclass
 
 from engine import glass
 from engine.attempts import Missing, missing, note_refusal
-from engine.decisions import (
-    Decided,
-    decision_of,
-    output_of,
-    requester_kinds,
-    standing_votes,
-)
+from engine.decisions import Decided, decision_of, output_of, standing_votes
 from engine.ending import end_checkpoint, expired_if_due
 from engine.events import GlassBroken
 from engine.identity import Caller, Candidate, PersonId
+from engine.lenders import with_lent
 from engine.model import Cause, Checkpoint
-from engine.people import LocalMode, known, resolve
+from engine.people import LocalMode, known, requester_kinds, resolve
 from engine.policy import Answer, Refused
 from engine.reviewing import ask_for_notice
 from engine.rulings import Overruled
@@ -51,8 +46,10 @@ def break_glass(
     if checkpoint is None:
         return missing(tx, caller, checkpoint_id)
     checkpoint = expired_if_due(tx, checkpoint)
+    looked_up = [resolve(tx, voter, checkpoint.tenant, local) for voter in voters]
     candidate = resolve(tx, caller, checkpoint.tenant, local)
-    votes = standing_votes(tx, checkpoint, voters, local)
+    candidate = with_lent(tx, candidate, checkpoint, looked_up, local)
+    votes = standing_votes(tx, checkpoint, looked_up, local)
     kinds = requester_kinds(tx, checkpoint)
     ruling = glass.overrule(checkpoint, votes, candidate, answer, kinds)
     if isinstance(ruling, Refused):

@@ -6,6 +6,7 @@ deadline, not the digest, not what the account is, not the form.
 
 import unicodedata
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from engine.identity import Candidate, PersonId, Role
 from engine.inputs import parse_inputs
@@ -18,14 +19,16 @@ from engine.policy import (
     Rule,
     Vote,
     admission,
-    alike,
     end_of,
     holds,
     keepable,
     operating,
-    started,
+    spare,
+    tally,
 )
 from engine.rulings import Overruled
+from engine.saying import inputs_valid
+from engine.starters import known_person, started
 
 LEAST_REASON = 10
 """Characters that can be seen, of the reason to break the glass."""
@@ -57,16 +60,19 @@ def overrule(
     """
     wanted = checkpoint.policy.inputs if answer.choice is Choice.APPROVE else ()
     parsed = parse_inputs(wanted, answer.inputs if wanted else {})
-    found = "; ".join(f"{name} {sentence}" for name, sentence in parsed.errors.items())
-    form = Finding(Rule.INPUTS, not parsed.errors, "every field valid", found or "valid")
+    ordinary = spare(candidate, votes, answer.choice)
+    counted, found = tally(
+        checkpoint, votes, ordinary, requester_kinds, answer.choice, parsed.values
+    )
+    needed = checkpoint.policy.needed(answer.choice)
     bent = [
-        *_bending(checkpoint, candidate, requester_kinds),
-        _quorum(checkpoint, votes, candidate, answer, requester_kinds),
+        *_bending(checkpoint, ordinary, requester_kinds),
+        Finding(Rule.QUORUM, len(counted) >= needed, f"{needed} to {answer.choice}", found),
     ]
     kept = [
         *breaking(checkpoint, candidate, answer.request_digest, requester_kinds),
         _reason(answer.reason),
-        form,
+        inputs_valid(parsed.errors),
         _in_the_way(bent),
     ]
     if not all(finding.passed for finding in kept):
@@ -78,7 +84,9 @@ def breaking(
     checkpoint: Checkpoint, candidate: Candidate, request_digest: str, requester_kinds: Kinds
 ) -> list[Finding]:
     """What must hold before somebody is even asked for the reason to break the glass."""
-    asked = admission(checkpoint, candidate, request_digest, requester_kinds)
+    # On their own: what was delegated to them lends a place on a list, and the list gives way.
+    own = replace(candidate, lent=())
+    asked = admission(checkpoint, own, request_digest, requester_kinds)
     admin = holds(candidate, Role.ADMIN, checkpoint.tenant)
     return [
         admin if finding.rule is Rule.ROLE else finding
@@ -101,17 +109,11 @@ def reviewing(
     It must be certain that they did not break the glass: of an account of another kind nobody
     can say so, until it is linked.
     """
-    standing, operator = operating(candidate, checkpoint.tenant)
     return [
         Finding(Rule.REVIEW, is_open, "an open review", "open" if is_open else "signed already"),
-        standing,
-        operator,
+        *operating(candidate, checkpoint.tenant),
         _reviewer(checkpoint, candidate, broken_by, breaker_kinds),
-        *(
-            finding
-            for finding in _bending(checkpoint, candidate, requester_kinds)
-            if finding.rule is Rule.KNOWN_PERSON
-        ),
+        known_person(checkpoint, candidate, requester_kinds),
     ]
 
 
@@ -137,21 +139,6 @@ def _bending(checkpoint: Checkpoint, candidate: Candidate, requester_kinds: Kind
     return [finding for finding in asked if finding.rule in BENDS]
 
 
-def _quorum(
-    checkpoint: Checkpoint,
-    votes: Sequence[Vote],
-    candidate: Candidate,
-    answer: Answer,
-    requester_kinds: Kinds,
-) -> Finding:
-    wanted = checkpoint.policy.inputs if answer.choice is Choice.APPROVE else ()
-    said = parse_inputs(wanted, answer.inputs if wanted else {}).values
-    counted, _ = alike(checkpoint, votes, candidate, requester_kinds, answer.choice, said)
-    needed = checkpoint.policy.needed(answer.choice)
-    enough = len(counted) >= needed
-    return Finding(Rule.QUORUM, enough, f"{needed} to {answer.choice}", str(len(counted)))
-
-
 def _in_the_way(bent: Collection[Finding]) -> Finding:
     stand = [finding.rule.value for finding in bent if not finding.passed]
     needed = "a rule about who decides that stands in the way"
@@ -170,7 +157,7 @@ def _reason(reason: str) -> Finding:
 def _reviewer(
     checkpoint: Checkpoint, candidate: Candidate, broken_by: PersonId, breaker_kinds: Kinds
 ) -> Finding:
-    if candidate.person_id == broken_by:
+    if candidate.is_person(broken_by):
         found = "the one who broke the glass"
     elif started(checkpoint, candidate):
         found = "the one who started the run"

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NewType, Self
 
-from engine.identity import Identity, PersonId, Principal, Role, Surface
+from engine.identity import DelegationId, Identity, PersonId, Principal, Role, Surface
 
 RunId = NewType("RunId", str)
 TaskId = NewType("TaskId", str)
@@ -37,6 +37,11 @@ def new_checkpoint_id() -> CheckpointId:
 def new_person_id() -> PersonId:
     """A fresh person id: `pn_` and 60 random bits. It is a pseudonym: it tells nothing."""
     return PersonId(_new_id("pn_"))
+
+
+def new_delegation_id() -> DelegationId:
+    """A fresh delegation id: `dl_` and 60 random bits."""
+    return DelegationId(_new_id("dl_"))
 
 
 class Choice(StrEnum):
@@ -320,6 +325,7 @@ class Decision:
 
     checkpoint_id: CheckpointId
     person_id: PersonId
+    for_person: PersonId | None = None  # who lent their place, when it is a delegate's answer
     choice: Choice
     reason: str
     inputs: JsonObject = field(default_factory=dict)

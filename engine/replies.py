@@ -40,7 +40,7 @@ def reply_of(
     # Who broke the glass answers alone: what others said before did not bring it about.
     said = [decision for decision in said if decision.broke_glass] or said
     last = max(said, key=lambda decision: decision.decided_at, default=None)
-    by = ", ".join(_signature(decision, names) for decision in said)
+    by = ", ".join(_called(decision, names) for decision in said)
     if checkpoint.state is CheckpointState.APPROVED:
         if last is None:
             raise AssertionError(f"{checkpoint.id} was approved by nobody")
@@ -61,9 +61,12 @@ def reply_of(
     )
 
 
-def _signature(decision: Decision, names: Mapping[str, str]) -> str:
+def _called(decision: Decision, names: Mapping[str, str]) -> str:
+    """`Bob`, `Bob for Alice`, or `Ana (break-glass)`."""
     name = names[decision.person_id]
-    return f"{name} (break-glass)" if decision.broke_glass else name
+    if decision.broke_glass:
+        return f"{name} (break-glass)"
+    return name if decision.for_person is None else f"{name} for {names[decision.for_person]}"
 
 
 def _chosen(there: Elsewhere, decision: Decision) -> tuple[str, ...]:

@@ -6,11 +6,11 @@ from functools import partial
 
 from engine import glass
 from engine.attempts import Missing, missing, note_refusal
-from engine.decisions import Decided, kinds_of, requester_kinds
+from engine.decisions import Decided
 from engine.events import ReviewSigned
 from engine.identity import Caller, Candidate
 from engine.model import Checkpoint
-from engine.people import LocalMode, resolve
+from engine.people import LocalMode, kinds_of, requester_kinds, resolve
 from engine.policy import Finding, Refused, Rule
 from engine.queries import CheckpointView, checkpoint_view
 from engine.store import checkpoints, outbox, reviews, trail

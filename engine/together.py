@@ -11,7 +11,7 @@ from engine.attempts import Missing, note_refusal
 from engine.decisions import Decided, decide
 from engine.identity import Caller, PersonId, PrincipalKind, Role
 from engine.model import Checkpoint
-from engine.people import LocalMode, known, resolve, roles_of
+from engine.people import LocalMode, known, requester_kinds, resolve, roles_of
 from engine.policy import Answer, Refused, authority
 from engine.rulings import Finding, Rule
 from engine.store import checkpoints, people
@@ -148,10 +148,8 @@ def _apart(tx: Tx, checkpoint: Checkpoint, caller: Caller) -> Finding | None:
     """Why this caller cannot decide it with others: their own standing first."""
     person_id = people.person_of(tx, caller.identity) or PersonId("")
     candidate = known(tx, caller, person_id, checkpoint.tenant)
-    requester = frozenset(
-        (account.kind, account.realm) for account in people.identities_of(tx, checkpoint.requester)
-    )
-    failed = (f for f in authority(checkpoint, candidate, requester) if not f.passed)
+    kinds = requester_kinds(tx, checkpoint)
+    failed = (f for f in authority(checkpoint, candidate, kinds) if not f.passed)
     return next(failed, None) or must_be_alone(checkpoint)
 
 

@@ -6,7 +6,7 @@ import typer
 
 from bot import glass_words, wording
 from bot.cli.checkpoint_text import show_view
-from bot.cli.deciding import ruling_json, voters_of, wanted
+from bot.cli.deciding import digest_of, ruling_json, voters_of, wanted
 from bot.cli.exits import Exit
 from bot.cli.json_views import checkpoint_json
 from bot.cli.output import emit, say, warn
@@ -26,9 +26,18 @@ from engine import (
 
 
 def break_one(
-    checkpoint_id: str, choice: Choice, reason: str, inputs: Mapping[str, str], *, as_json: bool
+    checkpoint_id: str,
+    choice: Choice,
+    reason: str,
+    inputs: Mapping[str, str],
+    digest: str | None,
+    *,
+    as_json: bool,
 ) -> None:
-    """Show the request, then end it over the rules about who decides, exactly as it was shown."""
+    """Show the request, then end it over the rules about who decides, exactly as it was shown.
+
+    `digest` is the beginning of what its digest must be; None: whatever it is now.
+    """
     with session(with_roles=True) as now:
         view = wanted(now, checkpoint_id)
         if not as_json:
@@ -37,7 +46,7 @@ def break_one(
             choice=choice,
             reason=reason,
             inputs=inputs,
-            request_digest=view.checkpoint.request_digest,
+            request_digest=digest_of(view, digest),
         )
         voters, _ = voters_of(now, view, choice)
         local = now.settings.local

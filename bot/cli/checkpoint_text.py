@@ -123,7 +123,7 @@ def _voice(voice: Voice, moments: Moments) -> str:
     choice = f"{voice.choice} by break-glass" if voice.broke_glass else voice.choice.value
     lapsed = " (no longer counts)" if voice.lapsed else ""
     said = f"{choice}{lapsed}, {when}{reason}"
-    return f"{wording.name_of(voice.person)} ({voice.identity}): {said}"
+    return f"{wording.voice_of(voice)} ({voice.identity}): {said}"
 
 
 def _told(view: CheckpointView, deliveries: Sequence[Delivery]) -> Iterator[tuple[str, str]]:

@@ -12,6 +12,7 @@ from bot.cli.json_views import checkpoint_json
 from bot.cli.output import emit, say, warn
 from bot.cli.session import Session, os_account, session
 from bot.cli.stopping import note_standstill
+from bot.quorum import lapsed_lines
 from bot.refusals import refusal
 from engine import (
     Accepted,
@@ -38,9 +39,18 @@ from engine import (
 
 
 def answer(
-    checkpoint_id: str, choice: Choice, reason: str, inputs: Mapping[str, str], *, as_json: bool
+    checkpoint_id: str,
+    choice: Choice,
+    reason: str,
+    inputs: Mapping[str, str],
+    digest: str | None,
+    *,
+    as_json: bool,
 ) -> None:
-    """Show the request, then record this answer to exactly what was shown."""
+    """Show the request, then record this answer to exactly what was shown.
+
+    `digest` is the beginning of what its digest must be; None: whatever it is now.
+    """
     with session(with_roles=True) as now:
         view = wanted(now, checkpoint_id)
         if not as_json:
@@ -49,7 +59,7 @@ def answer(
             choice=choice,
             reason=reason,
             inputs=inputs,
-            request_digest=view.checkpoint.request_digest,
+            request_digest=digest_of(view, digest),
         )
         voters, unchecked = voters_of(now, view, choice)
         decided = now.write(
@@ -57,7 +67,13 @@ def answer(
         )
         if isinstance(decided, Missing):
             raise CheckpointNotFound(checkpoint_id)
-        _report(now, decided, unchecked, as_json=as_json)
+        _report(now, decided, choice, unchecked, as_json=as_json)
+
+
+def digest_of(view: CheckpointView, insisted: str | None) -> str:
+    """The digest an answer is given to: what is there, unless another was insisted on."""
+    digest = view.checkpoint.request_digest
+    return digest if insisted is None or digest.startswith(insisted) else insisted
 
 
 def wanted(now: Session, checkpoint_id: str) -> CheckpointView:
@@ -71,7 +87,7 @@ def wanted(now: Session, checkpoint_id: str) -> CheckpointView:
 
 def voters_of(now: Session, view: CheckpointView, choice: Choice) -> tuple[list[Caller], int]:
     """Earlier voters who could be looked up again, and how many of this choice could not."""
-    identities = now.read(lambda tx: earlier_voters(tx, view.checkpoint.id))
+    identities = now.read(lambda tx: earlier_voters(tx, view.checkpoint.id, now.caller.identity))
     found = {identity: os_account(identity) for identity in identities}
     unchecked = sum(
         1
@@ -83,7 +99,9 @@ def voters_of(now: Session, view: CheckpointView, choice: Choice) -> tuple[list[
     return [caller for caller in found.values() if caller is not None], unchecked
 
 
-def _report(now: Session, decided: Decided, unchecked: int, *, as_json: bool) -> None:
+def _report(
+    now: Session, decided: Decided, choice: Choice, unchecked: int, *, as_json: bool
+) -> None:
     view = wanted(now, decided.checkpoint.id)
     ruling = decided.ruling
     note_standstill(now)
@@ -96,6 +114,8 @@ def _report(now: Session, decided: Decided, unchecked: int, *, as_json: bool) ->
         case Accepted(have=have, needed=needed):
             if not as_json:
                 say(f"Recorded: {have} of {needed}. It waits for more people.")
+            for line in lapsed_lines(view, choice):
+                warn(wording.plain_line(line))
             if unchecked:
                 warn(
                     f"{unchecked} earlier of the same kind did not count here: votes made in Slack "
@@ -108,7 +128,7 @@ def _report(now: Session, decided: Decided, unchecked: int, *, as_json: bool) ->
 
 
 def ruling_json(checkpoint: Checkpoint, ruling: Ruling, unchecked: int) -> dict[str, object]:
-    """What `--json` prints of a ruling."""
+    """A ruling and its checkpoint; `unchecked` earlier votes could not be looked up again."""
     said: dict[str, object] = {"ruling": type(ruling).__name__.lower()}
     match ruling:
         case Refused():

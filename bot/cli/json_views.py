@@ -188,6 +188,7 @@ def voice_json(voice: Voice) -> Json:
     """A decision that counts."""
     return {
         "person": _person_json(voice.person),
+        "for_person": None if voice.on_behalf is None else _person_json(voice.on_behalf),
         "account": str(voice.identity),
         "choice": voice.choice,
         "reason": voice.reason,

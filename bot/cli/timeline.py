@@ -140,7 +140,7 @@ def _moment(asked: CheckpointView, at: datetime, what: str, scale: _Scale) -> Ro
 def _said(voice: Voice) -> str:
     reason = f": “{voice.reason}”" if voice.reason else ""
     how = " by break-glass" if voice.broke_glass else ""
-    return f"{wording.name_of(voice.person)} {_DONE[voice.choice]}{how}{reason}"
+    return f"{wording.voice_of(voice)} {_DONE[voice.choice]}{how}{reason}"
 
 
 def _reviewed(review: ReviewView) -> str:

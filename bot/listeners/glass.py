@@ -88,7 +88,7 @@ async def open_break_form(desk: Desk, click: Click) -> View:
         case Checkpoint() if view is not None:
             return glass_modals.break_form(view, _place(desk, view))
         case Decided(ruling=Refused() as refused) if view is not None:
-            return modals.refusal_view(refusal(refused, view))
+            return modals.refusal_of(refused, view)
         case Missing() | Checkpoint() | Decided():
             return modals.error_view(notices.unknown_id(click.target.checkpoint_id))
 
@@ -178,7 +178,7 @@ async def _not_done(desk: Desk, target: Target, outcome: Decided | Missing) -> R
     errors = glass_modals.errors_on_fields(outcome.ruling, view.checkpoint)
     if errors is not None:
         return {"response_action": "errors", "errors": errors}
-    return show(modals.refusal_view(refusal(outcome.ruling, view)))
+    return show(modals.refusal_of(outcome.ruling, view))
 
 
 async def _unverified(

@@ -1,7 +1,7 @@
 """Checkpoints and decisions: rows to values and back, and the one end."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ from engine.model import (
     TaskId,
 )
 from engine.policy import Finding
+from engine.store import links
 from engine.store.writer import Tx
 from engine.tables import CheckpointRow, DecisionRow, table_of
 
@@ -254,6 +255,7 @@ def add_decision(tx: Tx, decision: Decision, trace: Sequence[Finding]) -> None:
         _decision.insert().values(
             checkpoint_id=decision.checkpoint_id,
             person_id=decision.person_id,
+            for_person=decision.for_person,
             choice=decision.choice,
             reason=decision.reason,
             inputs=dict(decision.inputs),
@@ -270,16 +272,19 @@ def add_decision(tx: Tx, decision: Decision, trace: Sequence[Finding]) -> None:
 
 
 def decisions(tx: Tx, checkpoint_id: str) -> list[Decision]:
-    """Every decision on a checkpoint, in the order they were made."""
+    """Every decision on a checkpoint, in the order they were made, by the persons of today."""
     rows = tx.run(
         sa.select(_decision)
         .where(_decision.c.checkpoint_id == checkpoint_id)
         .order_by(_decision.c.id)
-    )
+    ).all()
+    named = {row.person_id for row in rows} | {row.for_person for row in rows} - {None}
+    today = links.persons_of_today(tx, named)
     return [
         Decision(
             checkpoint_id=CheckpointId(row.checkpoint_id),
-            person_id=PersonId(row.person_id),
+            person_id=today[row.person_id],
+            for_person=None if row.for_person is None else today[row.for_person],
             choice=Choice(row.choice),
             reason=row.reason,
             inputs=row.inputs,
@@ -296,7 +301,7 @@ def decisions(tx: Tx, checkpoint_id: str) -> list[Decision]:
 
 
 def last_trace(tx: Tx, checkpoint_id: str) -> tuple[Finding, ...]:
-    """The trace of the latest decision on a checkpoint; empty before there is one."""
+    """The trace of the latest decision on a checkpoint, by the persons of today; may be empty."""
     query = (
         sa.select(_decision.c.trace)
         .where(_decision.c.checkpoint_id == checkpoint_id)
@@ -304,7 +309,11 @@ def last_trace(tx: Tx, checkpoint_id: str) -> tuple[Finding, ...]:
         .limit(1)
     )
     trace = tx.run(query).scalar_one_or_none() or ()
-    return tuple(Finding.from_json(finding) for finding in trace)
+    found = [Finding.from_json(finding) for finding in trace]
+    today = links.persons_of_today(tx, (one.person for one in found if one.person is not None))
+    return tuple(
+        one if one.person is None else replace(one, person=today[one.person]) for one in found
+    )
 
 
 def latest(decided: Sequence[Decision]) -> list[Decision]:

@@ -1,6 +1,6 @@
 """Reviews: what waits for a signature because somebody broke the glass."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from engine.identity import PersonId
 from engine.model import CheckpointId
 from engine.rulings import Rule
+from engine.store import links
 from engine.store.writer import Tx
 from engine.tables import CheckpointRow, ReviewRow, table_of
 
@@ -58,7 +59,7 @@ def load(tx: Tx, checkpoint_id: str) -> ReviewRecord | None:
     """The review of a checkpoint; None where nobody broke the glass."""
     query = sa.select(_review).where(_review.c.checkpoint_id == checkpoint_id)
     row = tx.run(query).one_or_none()
-    return None if row is None else _value(row)
+    return None if row is None else _values(tx, [row])[0]
 
 
 def sign(tx: Tx, checkpoint_id: str, signed_by: PersonId, note: str) -> bool:
@@ -82,7 +83,7 @@ def listed(
         here = sa.select(_checkpoint.c.id).where(_checkpoint.c.tenant == tenant)
         query = query.where(_review.c.checkpoint_id.in_(here))
     by_age = query.order_by(_review.c.opened_at, _review.c.checkpoint_id).limit(limit)
-    return [_value(row) for row in tx.run(by_age)]
+    return _values(tx, tx.run(by_age).all())
 
 
 def to_remind_of(tx: Tx, before: datetime, limit: int) -> list[CheckpointId]:
@@ -114,13 +115,20 @@ def note_notice(tx: Tx, checkpoint_id: str, place: str, handle: str, *, shows_si
     )
 
 
-def _value(row: sa.Row[Any]) -> ReviewRecord:
+def _values(tx: Tx, rows: Sequence[sa.Row[Any]]) -> list[ReviewRecord]:
+    """The rows as values, their persons as who they are known to be today."""
+    named = {row.broken_by for row in rows} | {row.signed_by for row in rows} - {None}
+    today = links.persons_of_today(tx, named)
+    return [_value(row, today) for row in rows]
+
+
+def _value(row: sa.Row[Any], today: Mapping[str, PersonId]) -> ReviewRecord:
     return ReviewRecord(
         checkpoint_id=CheckpointId(row.checkpoint_id),
-        broken_by=PersonId(row.broken_by),
+        broken_by=today[row.broken_by],
         overridden=tuple(Rule(name) for name in row.overridden),
         opened_at=row.opened_at,
-        signed_by=None if row.signed_by is None else PersonId(row.signed_by),
+        signed_by=None if row.signed_by is None else today[row.signed_by],
         signed_at=row.signed_at,
         note=row.note,
         place=row.place,

@@ -250,7 +250,7 @@ def test_what_concerns_a_field_alone_is_said_under_it() -> None:
         (
             refused(Rule.REVIEWER, found=NOT_TOLD_APART),
             broken(),
-            "have the accounts linked",
+            "signoff people link",
         ),
     ],
     ids=["not-needed", "signed", "breaker", "unknown"],

@@ -12,8 +12,9 @@ from engine import chain
 from engine.attempts import Missing
 from engine.breaking import BrokenGlass, admit_breaking, break_glass, may_break_glass
 from engine.decisions import Decided
+from engine.delegating import delegate
 from engine.feed import surface_lines
-from engine.identity import Caller, Role, Standing
+from engine.identity import Caller, Delegation, Principal, Role, Standing
 from engine.model import Cause, Checkpoint, CheckpointState, Choice, Effect, Policy, RunState
 from engine.outbox import Outbox
 from engine.people import LocalMode
@@ -31,7 +32,7 @@ from engine.reviewing import (
     review_summary,
     sign_review,
 )
-from engine.store import checkpoints, outbox, reviews, trail
+from engine.store import checkpoints, links, outbox, people, reviews, trail
 from engine.store.outbox import Delivery, DeliveryKind, DeliveryState
 from engine.store.reviews import ReviewRecord
 from engine.store.writer import Store, Tx
@@ -317,6 +318,52 @@ async def test_a_review_that_may_not_be_signed_stays_open(
     ((facts, _),) = await rows_of(store, "decision_refused")
     assert (facts["choice"], facts["rules"]) == ("sign_review", [rule.value])
     assert (await store.read(review_summary)).count == 1
+
+
+async def test_linked_accounts_are_one_person(store: Store, opened: Checkpoint) -> None:
+    """Broken at a terminal: not signed from the breaker's Slack account, but by another's."""
+    await store.write(lambda tx: give_role(tx, "os:ana", Role.ADMIN))
+    broken = await store.write(breaks(opened, cli_caller("ana")))
+    assert isinstance(broken, BrokenGlass)
+    assert refused(await store.write(signs(opened))) == {Rule.REVIEWER}  # nobody can tell yet
+
+    def link(tx: Tx) -> None:
+        ana = people.ensure_person(tx, caller("U0ANA").identity, "Ana")
+        terminal = people.person_of(tx, cli_caller("ana").identity)
+        assert terminal is not None
+        links.merge(tx, terminal, ana, "test")
+        assert links.has_open_business(tx, ana)  # so that she cannot undo it herself
+
+    await store.write(link)
+    for who in (caller("U0ANA"), cli_caller("ana")):
+        assert Rule.REVIEWER in refused(await store.write(signs(opened, who)))
+    signed = await store.write(signs(opened))
+    assert isinstance(signed, Signed)
+    view = await store.read(partial(checkpoint_view, checkpoint_id=opened.id))
+    assert view is not None
+    assert view.review is not None
+    assert view.review.broken_by.name == "Ana"
+    ana = signed.review.broken_by
+    assert not await store.read(partial(links.has_open_business, person_id=ana))
+
+
+async def test_where_a_delegation_would_do_the_glass_stays_whole(store: Store) -> None:
+    """A place that was lent is an ordinary way to decide; one that ended stands in no way."""
+    opened = await opened_by(store, Policy(approvers=(Principal.parse("U0BOB"),)))
+    bob = caller("U0BOB")
+
+    def lend(tx: Tx) -> object:
+        person = people.ensure_person(tx, bob.identity, "Bob")
+        ana = people.ensure_person(tx, caller("U0ANA").identity, "Ana")
+        return delegate(tx, person, ana, bob, NOW + timedelta(hours=1), reason="away")
+
+    assert isinstance(await store.write(lend), Delegation)
+    said = answer(reason=WHY, digest=opened.request_digest)
+    lent = partial(break_glass, checkpoint_id=opened.id, caller=caller("U0ANA"), answer=said)
+    assert refused(await store.write(partial(lent, voters=(bob,)))) == {Rule.BREAK_GLASS}
+    broken = await store.write(breaks(opened))  # Bob was not looked up: his place is not lent
+    assert isinstance(broken, BrokenGlass)
+    assert [finding.rule for finding in broken.ruling.overridden] == [Rule.APPROVERS]
 
 
 async def test_the_form_of_a_review_is_for_who_may_sign(store: Store, opened: Checkpoint) -> None:

@@ -30,6 +30,7 @@ from engine.rulings import Overruled
 from tests.engine.build import (
     HOME,
     HOST,
+    NOW,
     SLACK_KINDS,
     answer,
     caller,
@@ -155,6 +156,16 @@ def test_what_the_account_is_does_not_give_way(
     """Guests, bots and strangers need a grant of their own; the deactivated never may."""
     who = candidate(caller(standing=standing), role=Role.ADMIN, by_id=by_id)
     assert failed(breaks(who=who)) == (set() if passes else {Rule.STANDING})
+
+
+def test_whom_an_admin_has_stopped_breaks_no_glass_and_reviews_none() -> None:
+    """`signoff people disable` stops everything."""
+    stopped = replace(ADMIN, disabled_at=NOW)
+    assert failed(breaks(who=stopped)) == {Rule.ENABLED}
+    trace = reviewing(
+        checkpoint(), stopped, PersonId("pn_bob"), SLACK_KINDS, SLACK_KINDS, is_open=True
+    )
+    assert {finding.rule for finding in trace if not finding.passed} == {Rule.ENABLED}
 
 
 @pytest.mark.parametrize(
