@@ -152,7 +152,7 @@ def changed_view(view: CheckpointView, why: Explanation) -> View:
     """
     checkpoint = view.checkpoint
     return modal(
-        "Look again",
+        "Not recorded",
         [
             *explanation(why),
             prompt_block(checkpoint, _MOST_PROMPT, _MOST_LINES),

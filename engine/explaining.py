@@ -1,11 +1,13 @@
 """Why somebody may decide a checkpoint, or may not: every rule, with what it needs and finds."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from engine import lifecycle
 from engine.identity import Caller, IdentityKind, PersonId
+from engine.lenders import with_lent
 from engine.model import Checkpoint, Choice
-from engine.people import LocalMode, known
+from engine.people import LocalMode, known, requester_kinds
 from engine.policy import admission
 from engine.rulings import Finding, Rule
 from engine.store import checkpoints, people
@@ -26,10 +28,15 @@ class Prospect:
 
 
 def explain(
-    tx: Tx, checkpoint_id: str, caller: Caller, local: LocalMode | None = None
+    tx: Tx,
+    checkpoint_id: str,
+    caller: Caller,
+    lenders: Sequence[Caller] = (),
+    local: LocalMode | None = None,
 ) -> Prospect | None:
     """Judge an approval that nobody has given; None when there is no such checkpoint.
 
+    `lenders` are whoever delegated to the caller, looked up by the surface.
     Writes nothing: somebody never seen before stays unknown. What an answer would carry, a
     reason and a form, is told and not judged.
     """
@@ -39,11 +46,12 @@ def explain(
     checkpoint = lifecycle.effective(recorded, tx.now)
     caller = _with_realm(tx, caller)
     person_id = people.person_of(tx, caller.identity) or PersonId("")
+    seen = [(one, people.person_of(tx, one.identity)) for one in lenders]
+    looked_up = [known(tx, one, seen_as, checkpoint.tenant) for one, seen_as in seen if seen_as]
     candidate = known(tx, caller, person_id, checkpoint.tenant, local)
-    requester = frozenset(
-        (account.kind, account.realm) for account in people.identities_of(tx, checkpoint.requester)
-    )
-    judged = admission(checkpoint, candidate, checkpoint.request_digest, requester)
+    candidate = with_lent(tx, candidate, checkpoint, looked_up, local)
+    kinds = requester_kinds(tx, checkpoint)
+    judged = admission(checkpoint, candidate, checkpoint.request_digest, kinds)
     return Prospect(checkpoint, (*judged, *_answer(checkpoint), _quorum(tx, checkpoint, person_id)))
 
 

@@ -10,6 +10,7 @@ from engine.dag import Dag
 from engine.eligibility import StillAsked, still_asked
 from engine.identity import (
     Caller,
+    Candidate,
     Entitlement,
     Identity,
     PersonId,
@@ -292,11 +293,19 @@ def _waits_for(
 ) -> bool:
     if any(d.person_id == person_id for d in checkpoints.decisions(tx, checkpoint.id)):
         return False
+    candidate = as_candidate(tx, checkpoint, caller, lenders)
+    return entitled(checkpoint, candidate, requester_kinds(tx, checkpoint))
+
+
+def as_candidate(
+    tx: Tx, checkpoint: Checkpoint, caller: Caller, lenders: Sequence[Caller]
+) -> Candidate:
+    """The caller as a decision on this checkpoint would find them. Writes nothing."""
     seen = [(one, people.person_of(tx, one.identity)) for one in lenders]
     looked_up = [known(tx, one, seen_as, checkpoint.tenant) for one, seen_as in seen if seen_as]
+    person_id = people.person_of(tx, caller.identity) or PersonId("")
     candidate = known(tx, caller, person_id, checkpoint.tenant)
-    candidate = with_lent(tx, candidate, checkpoint, looked_up)
-    return entitled(checkpoint, candidate, requester_kinds(tx, checkpoint))
+    return with_lent(tx, candidate, checkpoint, looked_up)
 
 
 def roles(tx: Tx, caller: Caller, local: LocalMode | None = None) -> dict[str, Entitlement]:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, assert_never
 
+from engine.auto.judging import approving
 from engine.chain import Link
-from engine.model import BY_PEOPLE, Checkpoint, CheckpointState, Decision, JsonObject
+from engine.model import BY_PEOPLE, Cause, Checkpoint, CheckpointState, Decision, JsonObject
 from engine.task_events import Happened, TaskEvent
 
 Line = dict[str, Any]
@@ -271,6 +272,9 @@ def _end(told: Told, state: str) -> Line:
         f"{state}_at": told.facts.get("ended_at"),
         "forced_by": told.facts.get("forced_by"),
     }
+    if cause == Cause.AUTO and told.checkpoint is not None:
+        rule = approving(told.checkpoint)
+        said |= {} if rule is None else {f"{state}_by": rule.name, "reason": rule.when}
     answer = told.answer
     if answer is None or cause not in BY_PEOPLE:
         return said

@@ -8,7 +8,7 @@ import typer
 
 from bot import elsewhere, wording
 from bot.cli.checkpoint_text import show_view
-from bot.cli.deciding import digest_of, ruling_json
+from bot.cli.deciding import digest_of, ruling_json, voters_of
 from bot.cli.exits import Exit
 from bot.cli.output import emit, say, warn
 from bot.cli.session import Session, session
@@ -77,8 +77,11 @@ def _decide(
         now.write(lambda tx: note_unknown(tx, now.caller, f"checkpoint {checkpoint_id}"))
         return None
     given = Answer(choice=choice, reason=reason, request_digest=digest_of(view, digest))
+    lenders, _ = voters_of(now, view, choice)
     decided = now.write(
-        lambda tx: decide_together(tx, checkpoint_id, now.caller, given, now.settings.local)
+        lambda tx: decide_together(
+            tx, checkpoint_id, now.caller, given, lenders, now.settings.local
+        )
     )
     return None if isinstance(decided, Missing) else decided
 

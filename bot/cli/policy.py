@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
+from bot.cli import policy_auto
 from bot.cli.exits import Exit
 from bot.cli.options import CheckpointArgument, JsonOption
 
-app = typer.Typer(help="Policies: explain, check.", no_args_is_help=True)
+app = typer.Typer(help="Policies: explain, check, auto.", no_args_is_help=True)
 
 UserOption = Annotated[
     str,
@@ -31,18 +32,19 @@ def explain(
     import asyncio
 
     from bot.cli.output import emit, say, table, warn
-    from bot.cli.policy_people import Unknown, caller_of
+    from bot.cli.policy_people import Unknown, somebody
     from bot.cli.session import session
     from engine import CheckpointNotFound
     from engine import explain as judge
 
     with session() as now:
-        caller = asyncio.run(caller_of(now, user, checkpoint_id))
-        if isinstance(caller, Unknown):
-            warn(f"error: {user}: {caller.why}")
+        found = asyncio.run(somebody(now, user, checkpoint_id))
+        if isinstance(found, Unknown):
+            warn(f"error: {user}: {found.why}")
             raise typer.Exit(Exit.REFUSED)
+        caller, lenders = found.caller, found.lenders
         local = now.settings.local if caller.identity == now.caller.identity else None
-        prospect = now.read(lambda tx: judge(tx, checkpoint_id, caller, local))
+        prospect = now.read(lambda tx: judge(tx, checkpoint_id, caller, lenders, local))
         if prospect is None:
             raise CheckpointNotFound(checkpoint_id)
         is_asked = now.settings.bot_token is not None or user.startswith("os:")
@@ -92,3 +94,6 @@ def check(
         show_checks(checks)
     if not is_well(checks):
         raise typer.Exit(Exit.REFUSED)
+
+
+policy_auto.register(app)

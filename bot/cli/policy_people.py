@@ -13,6 +13,7 @@ from engine import (
     Caller,
     Dag,
     Grant,
+    IdentityKind,
     Members,
     Principal,
     PrincipalKind,
@@ -22,6 +23,7 @@ from engine import (
     approver_groups,
     database_file,
     granted_groups,
+    lenders_of,
 )
 
 _FILE = "signoff.toml"
@@ -32,6 +34,14 @@ class Unknown:
     """Nobody could be told by this name, and why."""
 
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Somebody:
+    """A person, and whoever delegated to them, as far as they could be looked up."""
+
+    caller: Caller
+    lenders: tuple[Caller, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,36 +55,46 @@ class Found:
     trouble: str | None = None  # why Slack could not be asked, where it should have been
 
 
-async def caller_of(now: Session, user: str, checkpoint_id: str) -> Caller | Unknown:
+async def somebody(now: Session, user: str, checkpoint_id: str) -> Somebody | Unknown:
     """The person a command names, looked up in Slack where there is a token."""
     named = None if user.startswith("@") else Principal.parse(user)
     if named is not None and named.kind is PrincipalKind.SLACK_GROUP:
         return Unknown("this is a group: name one person")
-    if named is not None and named.kind is PrincipalKind.OS_USER:
-        return as_caller(named)
     token = now.settings.bot_token
     if token is None:
         told = "only Slack knows names: set SLACK_BOT_TOKEN, or say U012AB"
-        return Unknown(told) if named is None else as_caller(named)
+        return Unknown(told) if named is None else Somebody(as_caller(named))
     async with connected(now.settings.slack_api_url, token.get_secret_value()) as slack:
         try:
-            return await _asked(slack, now, user, named, checkpoint_id)
+            return await _looked_up(slack, now, user, named, checkpoint_id)
         except SlackError as error:
             return Unknown(f"Slack could not be asked ({error})")
 
 
-async def _asked(
+async def _looked_up(
     slack: Slack, now: Session, user: str, named: Principal | None, checkpoint_id: str
-) -> Caller | Unknown:
-    user_id = await _user_id(slack, user, named)
-    if user_id is None:
-        return Unknown("nobody in the workspace is called so")
+) -> Somebody | Unknown:
     home = await slack.installation()
     groups = await now.store.read(partial(approver_groups, checkpoint_id=checkpoint_id))
     directory = Directory(slack, home, now.store.clock, partial(now.store.read, granted_groups))
-    realm = (named.realm if named is not None else "") or home.realm
-    found = await directory.caller(realm, user_id, groups)
-    return Unknown(found.why) if isinstance(found, LookUpFailed) else found
+    if named is not None and named.kind is PrincipalKind.OS_USER:
+        caller = as_caller(named)
+    else:
+        user_id = await _user_id(slack, user, named)
+        if user_id is None:
+            return Unknown("nobody in the workspace is called so")
+        realm = (named.realm if named is not None else "") or home.realm
+        found = await directory.caller(realm, user_id, groups)
+        if isinstance(found, LookUpFailed):
+            return Unknown(found.why)
+        caller = found
+    made = partial(lenders_of, caller=caller.identity, checkpoint_id=checkpoint_id)
+    lenders = [
+        await directory.caller(account.realm, account.subject, groups)
+        for account in await now.store.read(made)
+        if account.kind is IdentityKind.SLACK
+    ]
+    return Somebody(caller, tuple(one for one in lenders if isinstance(one, Caller)))
 
 
 async def _user_id(slack: Slack, user: str, named: Principal | None) -> str | None:

@@ -113,6 +113,7 @@ async def _pick_form(desk: Desk, asked: Asked) -> View:
             tenant=state.tenant,
             dag=state.dag,
             after=state.cursor,
+            lenders=await desk.lenders(asked.who),
         )
     )
     mine = state.kind is ListKind.MINE  # there, nothing is listed that one may not decide at all
@@ -135,7 +136,9 @@ async def _review_form(desk: Desk, picked: Picked) -> View:
     if isinstance(caller, LookUpFailed):
         return modals.refusal_view(notices.look_up_failed())
     named = [(target.checkpoint_id, target.digest) for target in picked.targets]
-    ready, apart = await desk.store.read(partial(several_chosen, caller=caller, named=named))
+    lenders = await desk.lenders(picked.who)
+    chosen = partial(several_chosen, caller=caller, named=named, lenders=lenders)
+    ready, apart = await desk.store.read(chosen)
     views = await _views(desk, [checkpoint.id for checkpoint in ready])
     return several.review_form(views, apart)
 
@@ -170,11 +173,16 @@ async def _decide_one(
     named = target.checkpoint_id if view is None else several.told_apart(view.checkpoint)
     reason = sent.reason if view is None else several.reason_for(view, sent.choice, sent.reason)
     answer = Answer(choice=sent.choice, reason=reason, request_digest=target.digest)
-    work = partial(
-        decide_together, checkpoint_id=target.checkpoint_id, caller=caller, answer=answer
-    )
     try:
-        outcome = await desk.store.write(work)
+        outcome = await desk.store.write(
+            partial(
+                decide_together,
+                checkpoint_id=target.checkpoint_id,
+                caller=caller,
+                answer=answer,
+                lenders=await desk.lenders(sent.who, target.checkpoint_id),
+            )
+        )
         return await _told(desk, named, outcome)
     except Exception:
         ref = reference()

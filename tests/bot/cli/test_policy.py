@@ -29,6 +29,7 @@ def test_every_rule_is_listed_with_what_it_needed_and_found(terminal: Terminal) 
         "open",
         "digest",
         "standing",
+        "enabled",
         "role",
         "approvers",
         "self_approval",
