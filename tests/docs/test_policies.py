@@ -1,10 +1,11 @@
 """The recipes for policies are true: each loads, and does what the page says of it."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -214,7 +215,7 @@ def test_8_reminders_and_escalation() -> None:
 )
 async def test_9_by_risk(deletes: int, approves: bool, role: Role, quorum: int) -> None:
     """Nothing is deleted: approved by rule; much is: two Admins; else an Operator decides."""
-    left = {TaskId("plan"): {"deletes": deletes}}
+    left: dict[TaskId, Mapping[str, Any]] = {TaskId("plan"): {"deletes": deletes}}
     [found] = await simulated(recipe(9), {}, left)
     policy = found.judged.policy
     assert (found.judged.approved_by is not None) is approves

@@ -111,6 +111,24 @@ async def forge(world: World, value: str) -> None:
     assert (await send(world, body))[0] == 200
 
 
+async def test_a_tap_on_another_request_than_was_shown_is_refused(tmp_path: Path) -> None:
+    """The button carries the digest; one that does not fit approves nothing, and is on record."""
+    async with running(tmp_path, http=True) as world:
+        await world.start(TAP)
+        card = await world.card()
+        named = button_of(card, "details")["value"].split(".")[0]
+        await forge(world, f"{named}.{'0' * 64}")
+        bob = world.person("U0BOB")
+        shown = await bob.wait_for_modal(lambda view: "Not recorded" in str(view))
+        assert (await world.checkpoint(card)).voices == ()
+        # What is shown is the request as it is, and can be decided now.
+        assert "Deploy 1.4.2?" in read(shown)
+        await bob.click_modal("approve_in_modal")
+        await bob.wait_for_modal(lambda view: bool(view.get("submit")))
+        assert (await bob.submit({})).ok
+        assert not (await world.checkpoint(card)).checkpoint.is_open
+
+
 async def test_a_tap_where_the_policy_wants_the_form_opens_it(tmp_path: Path) -> None:
     """No payload makes one tap of a checkpoint that asks for more."""
     async with running(tmp_path, http=True) as world:

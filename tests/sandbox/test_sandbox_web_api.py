@@ -196,6 +196,17 @@ async def test_the_directory_tells_who_people_are(client: AsyncWebClient) -> Non
     assert no_group["error"] == "no_such_subteam"
 
 
+async def test_people_are_found_by_address_and_listed(client: AsyncWebClient) -> None:
+    """users.lookupByEmail finds colleagues only; users.list has everybody."""
+    found = await client.users_lookupByEmail(email="OLA@sandbox.example")
+    assert found["user"]["id"] == "U0OLA"
+    assert (await error_of(client.users_lookupByEmail(email="eve@other.example")))["error"] == (
+        "users_not_found"
+    )
+    listed = (await client.users_list())["members"]
+    assert {"U0ANA", "U0OLA", "U0EVE"} <= {user["id"] for user in listed}
+
+
 async def test_conversations_tell_membership_and_sharing(client: AsyncWebClient) -> None:
     """conversations.info and .list tell is_member, is_archived and is_ext_shared."""
     info = (await client.conversations_info(channel="C0GENERAL"))["channel"]
