@@ -4,9 +4,10 @@ The budgets below add up to some 40,000 characters: even if each took six bytes 
 Slack would take the view.
 """
 
-from bot import blocks, quorum, wording
+from bot import blocks, glass_words, quorum, rules, wording
 from bot.agreement import is_split
 from bot.form_elements import as_text
+from bot.glass_notices import review_lines
 from bot.literal import (
     ELLIPSIS,
     Block,
@@ -34,6 +35,8 @@ _MOST_FORM = 3_000
 _MOST_PARAMS = 1_500
 _MOST_APPROVERS = 1_000
 _MOST_ID = 300
+_MOST_RULE = 500
+_MOST_READ = 3_000
 
 
 def details_blocks(view: CheckpointView, *, show_secrets: bool) -> list[Block]:
@@ -44,7 +47,9 @@ def details_blocks(view: CheckpointView, *, show_secrets: bool) -> list[Block]:
         *_prompt(view),
         *_facts(view, show_secrets=show_secrets),
         *_votes(view),
+        *_review(view),
         blocks.paragraph([("Policy",), *policy_lines(view.checkpoint.policy)], _MOST_APPROVERS),
+        *_rules(view, show_values=show_secrets),
         *_params(view),
         preformatted(_ids(view)),
         *_run(view),
@@ -138,9 +143,17 @@ def _votes(view: CheckpointView) -> list[Block]:
 
 def _vote(voice: Voice) -> list[Line]:
     mark = "✅" if voice.choice is Choice.APPROVE else "❌"
+    mark = f"{glass_words.MARK} {mark}" if voice.broke_glass else mark
     who = f"{mark} {wording.voice_of(voice)} ({voice.role.label}), "
     vote: Line = (who, Moment(voice.decided_at), f", from {voice.surface.value}")
     return [vote, (f"“{voice.reason.strip()}”",)] if voice.reason.strip() else [vote]
+
+
+def _review(view: CheckpointView) -> list[Block]:
+    """Who signed that the glass was broken, or that nobody has yet."""
+    if view.review is None:
+        return []
+    return [blocks.paragraph(review_lines(view.review), _MOST_REASON)]
 
 
 def _form(voices: list[Voice]) -> list[Block]:
@@ -167,6 +180,21 @@ def _params(view: CheckpointView) -> list[Block]:
         return []
     heading = blocks.paragraph([("Parameters of the run",)])
     return [heading, *_long("\n".join(lines), _MOST_PARAMS, view)]
+
+
+def _rules(view: CheckpointView, *, show_values: bool) -> list[Block]:
+    """What the rules without people came to; what they read is not for everybody."""
+    said = rules.every(view.checkpoint)
+    if not said:
+        return []
+    shown = view.checkpoint.rules if show_values else ()
+    read = {fact.name: fact.value for one in shown for fact in one.read}
+    values = cut("\n".join(f"{one_line(k)}: {one_line(v)}" for k, v in read.items()), _MOST_READ)
+    heading = ("Rules without people, as they were when it was asked",)
+    return [
+        blocks.paragraph([heading, *((one,) for one in said)], _MOST_RULE),
+        *(preformatted(piece) for piece in chunks(values, _CHUNK)),
+    ]
 
 
 def _ids(view: CheckpointView) -> str:

@@ -6,7 +6,7 @@ Everything here is private to the reader; it still shows secrets only to whom th
 import json
 from typing import Any
 
-from bot import wording
+from bot import glass_words, wording
 from bot.blocks import context, explanation, paragraph, section
 from bot.cards import (
     buttons,
@@ -21,10 +21,18 @@ from bot.forms import form_blocks, input_block_id, reason_block_id
 from bot.literal import Block, cut, one_line, plain
 from bot.notices import counted, form_too_large, standing_still
 from bot.quorum import lapsed_lines, missing
-from bot.refusals import reason_refused
-from bot.tokens import APPROVE_IN_MODAL, DECISION_FORM, READ_ONLY, REJECT_IN_MODAL, FormState
+from bot.refusals import reason_refused, refusal
+from bot.tokens import (
+    APPROVE_IN_MODAL,
+    BREAK_GLASS,
+    DECISION_FORM,
+    DETAILS,
+    READ_ONLY,
+    REJECT_IN_MODAL,
+    FormState,
+)
 from bot.wording import Explanation
-from engine import CheckpointView, Choice, ReasonRule, Refused, Rule, is_fillable
+from engine import Checkpoint, CheckpointView, Choice, ReasonRule, Refused, Rule, is_fillable
 
 View = dict[str, Any]
 
@@ -77,20 +85,27 @@ def decision_form(
         callback_id=DECISION_FORM,
         private_metadata=str(FormState(target_of(checkpoint), choice)),
     )
-    return form if _fits(form) else refusal_view(form_too_large(checkpoint), "Too large")
+    return form if fits(form) else refusal_view(form_too_large(checkpoint), "Too large")
 
 
-def _fits(view: View) -> bool:
+def fits(view: View) -> bool:
+    """Whether Slack takes so large a view."""
     return len(view["blocks"]) <= _MOST_BLOCKS and len(json.dumps(view)) <= _MOST_BYTES
 
 
-def details(view: CheckpointView, viewer_may_see_secrets: bool) -> View:
+def details(
+    view: CheckpointView, viewer_may_see_secrets: bool, *, may_break_glass: bool = False
+) -> View:
     """Everything about a checkpoint; with buttons that lead to the form while it waits."""
     checkpoint = view.checkpoint
-    decide = [buttons(checkpoint, APPROVE_IN_MODAL, REJECT_IN_MODAL)] if checkpoint.is_open else []
+    glass = [BREAK_GLASS] if may_break_glass else []
+    decide = (APPROVE_IN_MODAL, REJECT_IN_MODAL, *glass)
     return modal(
-        "Request" if checkpoint.is_open else wording.state_word(view.checkpoint.state),
-        [*details_blocks(view, show_secrets=viewer_may_see_secrets), *decide],
+        "Request" if checkpoint.is_open else _state_title(checkpoint),
+        [
+            *details_blocks(view, show_secrets=viewer_may_see_secrets),
+            *([buttons(checkpoint, *decide)] if checkpoint.is_open else []),
+        ],
         private_metadata=str(target_of(checkpoint)),
     )
 
@@ -105,7 +120,11 @@ def settled_view(view: CheckpointView) -> View:
         *([section(after)] if after else []),
         prompt_block(view.checkpoint),
     ]
-    return modal(wording.state_word(view.checkpoint.state), blocks)
+    return modal(_state_title(view.checkpoint), blocks)
+
+
+def _state_title(checkpoint: Checkpoint) -> str:
+    return glass_words.title(checkpoint) or wording.state_word(checkpoint.state)
 
 
 def counted_view(view: CheckpointView, choice: Choice) -> View:
@@ -124,6 +143,32 @@ def counted_view(view: CheckpointView, choice: Choice) -> View:
 def refusal_view(why: Explanation, title: str = "Not recorded") -> View:
     """Why not, and what to do next."""
     return modal(title, explanation(why))
+
+
+def changed_view(view: CheckpointView, why: Explanation) -> View:
+    """The request is another than was seen: why that is refused, and the request as it is.
+
+    Its buttons carry the digest of what is shown here.
+    """
+    checkpoint = view.checkpoint
+    return modal(
+        "Not recorded",
+        [
+            *explanation(why),
+            prompt_block(checkpoint, _MOST_PROMPT, _MOST_LINES),
+            *fact_blocks(checkpoint.facts),
+            *(context(line) for line in request_lines(view)),
+            buttons(checkpoint, APPROVE_IN_MODAL, REJECT_IN_MODAL, DETAILS),
+        ],
+    )
+
+
+def refusal_of(refused: Refused, view: CheckpointView) -> View:
+    """What a refused answer leads to; where only the digest was another, the request as it is."""
+    why = refusal(refused, view)
+    if view.checkpoint.is_open and {f.rule for f in refused.reasons} == {Rule.DIGEST}:
+        return changed_view(view, why)
+    return refusal_view(why)
 
 
 def error_view(what: Explanation) -> View:

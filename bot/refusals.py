@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import assert_never
 
-from bot import elsewhere
+from bot import elsewhere, rules
+from bot.glass_refusals import glass_refused
 from bot.literal import cut, one_line
 from bot.notices import look_up_failed
 from bot.wording import (
@@ -103,6 +104,8 @@ def _explained(  # noqa: C901, PLR0911, PLR0912 - one arm per rule, so that a ne
             return _inputs(finding, refused)
         case Rule.QUORUM:
             return _quorum(finding)
+        case Rule.BREAK_GLASS | Rule.REVIEW | Rule.REVIEWER:
+            return glass_refused(finding, view)
         case Rule.ALONE:
             return alone_refused(finding)
         case Rule.CANCELLABLE | Rule.RETRYABLE | Rule.STANDSTILL | Rule.PEOPLE:
@@ -145,7 +148,8 @@ def _withdrawn(view: CheckpointView, at: datetime) -> Line:
 def _already(word: str, view: CheckpointView) -> Explanation:
     voices = deciders(view)
     at = view.checkpoint.ended_at or view.checkpoint.expires_at
-    who = names_of(voices) or "somebody"
+    rule = rules.approved_by(view.checkpoint)
+    who = names_of(voices) or ("somebody" if rule is None else f"{rule.name}, nobody was asked,")
     lines: list[Line] = [(f"Already {word} by {who} on ", Moment(at, after="."))]
     lines += [
         (f"Reason: {cut(one_line(voice.reason), _MOST_REASON)}",)
@@ -288,6 +292,9 @@ def reason_refused(finding: Finding) -> Explanation:
     if finding.needed == _PLAIN_TEXT:
         sentence = f"The reason must be {finding.needed}; it holds {one_line(finding.found)}."
         return Explanation("The reason is no text", ((sentence,),), "Type it and send it again.")
+    if finding.needed.startswith("at least"):
+        sentence = f"The reason needs {finding.needed}; it has {finding.found}."
+        return Explanation("The reason is too short", ((sentence,),), "Say more about it.")
     sentence = f"The reason may have {one_line(finding.needed)}; it has {one_line(finding.found)}."
     return Explanation("The reason is too long", ((sentence,),), "Shorten it and send it again.")
 

@@ -213,6 +213,23 @@ class Slack:
             zone=found.get("tz"),
         )
 
+    async def user_with_email(self, email: str) -> str | None:
+        """The id of the active account with this address; None when there is none."""
+        try:
+            return str((await self._call("users.lookupByEmail", email=email))["user"]["id"])
+        except SlackRefused as error:
+            if error.code == "users_not_found":
+                return None
+            raise
+
+    async def user_named(self, name: str) -> str | None:
+        """The id of the active account with this user name; None when there is none."""
+        async for page in self._pages("users.list", limit=200):
+            for found in page["members"]:
+                if found["name"] == name and not found.get("deleted"):
+                    return str(found["id"])
+        return None
+
     async def group_members(self, group: str) -> frozenset[str]:
         """The user ids of a user group; empty when there is no such group."""
         try:
@@ -248,20 +265,22 @@ class Slack:
         return _channel(answer["channel"])
 
     async def _channel_named(self, name: str) -> Channel | None:
-        cursor = ""
-        while True:
-            answer = await self._call(
-                "conversations.list",
-                types="public_channel,private_channel",
-                limit=1000,
-                cursor=cursor,
-            )
-            for found in answer["channels"]:
+        kinds = "public_channel,private_channel"
+        async for page in self._pages("conversations.list", types=kinds, limit=1000):
+            for found in page["channels"]:
                 if found["name"] == name:
                     return _channel(found)
+        return None
+
+    async def _pages(self, method: str, **arguments: Any) -> AsyncIterator[Any]:
+        """Every page of a listing."""
+        cursor = ""
+        while True:
+            answer = await self._call(method, cursor=cursor, **arguments)
+            yield answer
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:
-                return None
+                return
 
     async def _call(self, method: str, **arguments: Any) -> Any:
         # Whoever goes on asking before the time Slack named is made to wait longer.

@@ -13,10 +13,17 @@ if TYPE_CHECKING:
     from engine.answering import Answers
     from engine.asking import AskedAgain, ask_again
     from engine.attempts import Missing, note_unknown, note_unseen, note_unverified
+    from engine.auto.facts import Given
+    from engine.auto.judging import Judgement
+    from engine.auto.judging import approving as approving_rule
+    from engine.auto.judging import judge as judge_rules
+    from engine.auto.outcomes import Came, FactRead, RuleOutcome
+    from engine.auto.rules import outcomes_of
     from engine.backends.airflow import Airflow
     from engine.backends.airflow_login import AirflowLogin, AirflowPassword, AirflowToken
     from engine.backends.prefect import Prefect
     from engine.backends.prefect_api import PrefectKey
+    from engine.breaking import BrokenGlass, admit_breaking, break_glass, may_break_glass
     from engine.clock import Clock, SystemClock
     from engine.dag import (
         CatchUp,
@@ -42,6 +49,7 @@ if TYPE_CHECKING:
     from engine.driving.worker import drive_here, free_dead, work
     from engine.eligibility import StillAsked
     from engine.ending import sweep_expiry
+    from engine.entitlement import Grant
     from engine.errors import (
         BackendDenied,
         BackendError,
@@ -59,6 +67,7 @@ if TYPE_CHECKING:
         StoreBusy,
         StoreError,
     )
+    from engine.explaining import Prospect, explain
     from engine.export.airflow import to_airflow
     from engine.export.prefect import to_prefect
     from engine.export.result import Exported, NotExported
@@ -70,6 +79,7 @@ if TYPE_CHECKING:
         Health,
         WaitingGate,
     )
+    from engine.glass import LEAST_REASON, NOT_TOLD_APART
     from engine.heartbeat import Heartbeat
     from engine.identity import (
         Caller,
@@ -89,6 +99,7 @@ if TYPE_CHECKING:
     from engine.liveness import holder_name
     from engine.mirror import Mirror
     from engine.model import (
+        BY_PEOPLE,
         AutoRule,
         Cause,
         Checkpoint,
@@ -138,6 +149,7 @@ if TYPE_CHECKING:
         Page,
         PendingSummary,
         PersonView,
+        ReviewView,
         RunView,
         Voice,
         approver_groups,
@@ -154,6 +166,7 @@ if TYPE_CHECKING:
         run_view,
         troubled_deliveries,
     )
+    from engine.reaching import Members, Reach, reach
     from engine.registry import (
         DelegationView,
         PersonFile,
@@ -170,7 +183,18 @@ if TYPE_CHECKING:
     from engine.report import Broken, Verified
     from engine.report import export as export_trail
     from engine.report import verify as verify_trail
-    from engine.rulings import agree
+    from engine.reviewing import (
+        REVIEW_OVERDUE,
+        ReviewSummary,
+        Signed,
+        admit_review,
+        listed_reviews,
+        record_notice,
+        remind_reviewers,
+        review_summary,
+        sign_review,
+    )
+    from engine.rulings import Overruled, agree
     from engine.scheduling import Schedules
     from engine.schema_words import (
         examples,
@@ -197,6 +221,7 @@ if TYPE_CHECKING:
     from engine.store.postings import Posting
     from engine.store.postings import move as move_postings
     from engine.store.processes import live_worker
+    from engine.store.reviews import ReviewRecord
     from engine.store.runs import Run
     from engine.store.runs import latest as latest_run
     from engine.store.tasks import TaskRecord
@@ -206,6 +231,7 @@ if TYPE_CHECKING:
     from engine.task_events import Happened, TaskEvent
     from engine.tasks.check import check_dag
     from engine.tasks.logs import CUT_MARK, log_path
+    from engine.tasks.redaction import secret_sources
     from engine.ticks import in_words as schedule_in_words
     from engine.ticks import local as local_time
     from engine.ticks import ticks as ticks_of
@@ -229,6 +255,25 @@ if TYPE_CHECKING:
     from engine.watching import Watch
 
 _HOME = {
+    "BY_PEOPLE": ("engine.model", "BY_PEOPLE"),
+    "BrokenGlass": ("engine.breaking", "BrokenGlass"),
+    "admit_breaking": ("engine.breaking", "admit_breaking"),
+    "break_glass": ("engine.breaking", "break_glass"),
+    "may_break_glass": ("engine.breaking", "may_break_glass"),
+    "NOT_TOLD_APART": ("engine.glass", "NOT_TOLD_APART"),
+    "LEAST_REASON": ("engine.glass", "LEAST_REASON"),
+    "ReviewView": ("engine.queries", "ReviewView"),
+    "REVIEW_OVERDUE": ("engine.reviewing", "REVIEW_OVERDUE"),
+    "ReviewSummary": ("engine.reviewing", "ReviewSummary"),
+    "Signed": ("engine.reviewing", "Signed"),
+    "admit_review": ("engine.reviewing", "admit_review"),
+    "listed_reviews": ("engine.reviewing", "listed_reviews"),
+    "record_notice": ("engine.reviewing", "record_notice"),
+    "remind_reviewers": ("engine.reviewing", "remind_reviewers"),
+    "review_summary": ("engine.reviewing", "review_summary"),
+    "sign_review": ("engine.reviewing", "sign_review"),
+    "Overruled": ("engine.rulings", "Overruled"),
+    "ReviewRecord": ("engine.store.reviews", "ReviewRecord"),
     "StillAsked": ("engine.eligibility", "StillAsked"),
     "Apart": ("engine.together", "Apart"),
     "Several": ("engine.together", "Several"),
@@ -311,6 +356,15 @@ _HOME = {
     "StoreBusy": ("engine.errors", "StoreBusy"),
     "StoreError": ("engine.errors", "StoreError"),
     "Caller": ("engine.identity", "Caller"),
+    "Came": ("engine.auto.outcomes", "Came"),
+    "FactRead": ("engine.auto.outcomes", "FactRead"),
+    "Given": ("engine.auto.facts", "Given"),
+    "Judgement": ("engine.auto.judging", "Judgement"),
+    "RuleOutcome": ("engine.auto.outcomes", "RuleOutcome"),
+    "approving_rule": ("engine.auto.judging", "approving"),
+    "judge_rules": ("engine.auto.judging", "judge"),
+    "outcomes_of": ("engine.auto.rules", "outcomes_of"),
+    "secret_sources": ("engine.tasks.redaction", "secret_sources"),
     "Cause": ("engine.model", "Cause"),
     "Checkpoint": ("engine.model", "Checkpoint"),
     "CheckpointId": ("engine.model", "CheckpointId"),
@@ -389,6 +443,12 @@ _HOME = {
     "Delegation": ("engine.identity", "Delegation"),
     "earlier_voters": ("engine.lenders", "earlier_voters"),
     "granted_groups": ("engine.queries", "granted_groups"),
+    "Prospect": ("engine.explaining", "Prospect"),
+    "explain": ("engine.explaining", "explain"),
+    "Members": ("engine.reaching", "Members"),
+    "Reach": ("engine.reaching", "Reach"),
+    "reach": ("engine.reaching", "reach"),
+    "Grant": ("engine.entitlement", "Grant"),
     "listed_checkpoints": ("engine.queries", "listed_checkpoints"),
     "listed_runs": ("engine.queries", "listed_runs"),
     "mine_page": ("engine.queries", "mine_page"),
@@ -480,10 +540,14 @@ _HOME = {
 }
 
 __all__ = [
+    "BY_PEOPLE",
     "CUT_MARK",
+    "LEAST_REASON",
+    "NOT_TOLD_APART",
     "POLICY_KEYS",
     "REASON_LIMIT",
     "REJECTING",
+    "REVIEW_OVERDUE",
     "TO_BACKENDS",
     "Accepted",
     "Airflow",
@@ -504,8 +568,10 @@ __all__ = [
     "BackendStatus",
     "BackendUnreachable",
     "Broken",
+    "BrokenGlass",
     "CalledOff",
     "Caller",
+    "Came",
     "CatchUp",
     "Cause",
     "Checkpoint",
@@ -535,11 +601,14 @@ __all__ = [
     "Escalation",
     "Exported",
     "Fact",
+    "FactRead",
     "FileLock",
     "Filed",
     "Finding",
     "Gate",
     "GateRule",
+    "Given",
+    "Grant",
     "GrantRecord",
     "Happened",
     "Health",
@@ -554,10 +623,12 @@ __all__ = [
     "InvalidParams",
     "InvalidPrincipal",
     "InvalidSettings",
+    "Judgement",
     "Later",
     "LinkCode",
     "Linked",
     "LocalMode",
+    "Members",
     "Mirror",
     "Missing",
     "NoRun",
@@ -566,6 +637,7 @@ __all__ = [
     "OnExpire",
     "Outbox",
     "Outcome",
+    "Overruled",
     "Page",
     "PendingSummary",
     "PersonFile",
@@ -579,12 +651,18 @@ __all__ = [
     "PrefectKey",
     "Principal",
     "PrincipalKind",
+    "Prospect",
     "PythonCall",
+    "Reach",
     "ReasonRule",
     "Refused",
     "RetryLater",
+    "ReviewRecord",
+    "ReviewSummary",
+    "ReviewView",
     "Role",
     "Rule",
+    "RuleOutcome",
     "Ruling",
     "Run",
     "RunCause",
@@ -600,6 +678,7 @@ __all__ = [
     "Shelf",
     "Shell",
     "Show",
+    "Signed",
     "SignoffError",
     "Standing",
     "Standstill",
@@ -623,13 +702,17 @@ __all__ = [
     "account_named",
     "active_grants",
     "admit",
+    "admit_breaking",
+    "admit_review",
     "adopt",
     "agree",
     "approver_groups",
+    "approving_rule",
     "ask_again",
     "ask_link",
     "backend_statuses",
     "begin_standstill",
+    "break_glass",
     "cancel_run",
     "check_dag",
     "checkpoint",
@@ -656,6 +739,7 @@ __all__ = [
     "examples",
     "expected_json",
     "expire_now",
+    "explain",
     "export_trail",
     "file_of",
     "free_dead",
@@ -669,14 +753,17 @@ __all__ = [
     "is_fillable",
     "is_long_text",
     "is_whole",
+    "judge_rules",
     "latest_run",
     "lenders_of",
     "listed_checkpoints",
+    "listed_reviews",
     "listed_runs",
     "live_worker",
     "load_dag",
     "local_time",
     "log_path",
+    "may_break_glass",
     "mine_page",
     "move_postings",
     "must_be_alone",
@@ -686,6 +773,7 @@ __all__ = [
     "note_unverified",
     "one_voice_each",
     "option_label",
+    "outcomes_of",
     "pending_page",
     "pending_summary",
     "person_file",
@@ -693,26 +781,32 @@ __all__ = [
     "person_named",
     "probe_writable",
     "python",
+    "reach",
     "read_params",
     "read_policy",
     "read_source",
     "record_held",
+    "record_notice",
     "record_posted",
     "record_shown",
     "remember_home",
+    "remind_reviewers",
     "repost",
     "retry_run",
+    "review_summary",
     "revoke",
     "roles",
     "roles_by_account",
     "run_view",
     "schedule_in_words",
     "schema_version",
+    "secret_sources",
     "set_meta",
     "several_chosen",
     "several_pending",
     "shell",
     "shown_url",
+    "sign_review",
     "submit",
     "surface_lines",
     "sweep_expiry",

@@ -5,6 +5,7 @@ reasons are personal and travel beside it, so that they can be erased alone.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -110,6 +111,15 @@ class CheckpointOpened(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RulesEvaluated(Event):
+    """The rules of a checkpoint were evaluated as it opened; the values they read are personal."""
+
+    task: str
+    rules: tuple[Mapping[str, Any], ...]  # `rule`, `when`, `came`, `why`
+    approved_by: int | None = None  # the rule that approves, where one does
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionRecorded(Event):
     """One person's answer was counted."""
 
@@ -132,6 +142,28 @@ class DecisionRefused(Event):
     surface: str
     rules: tuple[str, ...]
     suppressed_before: int = 0  # the same refusal, not written since the last row about it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GlassBroken(Event):
+    """An Admin's answer was recorded and ended its checkpoint, over rules that stood in the way."""
+
+    choice: str
+    person: PersonId
+    role: str
+    surface: str
+    request_digest: str
+    overridden: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewSigned(Event):
+    """Another person has looked at why the glass was broken, and signed."""
+
+    person: PersonId
+    role: str
+    surface: str
+    request_digest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
+from engine.auto.judging import approving
 from engine.gates import Answered, Found, Gone, Reply, Waits
+from engine.inputs import parse_inputs
 from engine.model import (
+    Cause,
     Checkpoint,
     CheckpointState,
     Choice,
@@ -35,8 +38,12 @@ def reply_of(
     there = checkpoint.elsewhere
     if there is None or checkpoint.is_open:
         raise AssertionError(f"{checkpoint.id} has nothing to say elsewhere")
+    if checkpoint.cause is Cause.AUTO:
+        return _of_rule(checkpoint, there)
     choice = _CHOICE_OF.get(checkpoint.state)
     said = [decision for decision in decided if decision.choice is choice]
+    # Who broke the glass answers alone: what others said before did not bring it about.
+    said = [decision for decision in said if decision.broke_glass] or said
     last = max(said, key=lambda decision: decision.decided_at, default=None)
     by = ", ".join(_called(decision, names) for decision in said)
     if checkpoint.state is CheckpointState.APPROVED:
@@ -59,9 +66,25 @@ def reply_of(
     )
 
 
+def _of_rule(checkpoint: Checkpoint, there: Elsewhere) -> Reply:
+    """What a rule says that approved it: there is one option that does, and nothing to choose."""
+    rule = approving(checkpoint)
+    if rule is None:
+        raise AssertionError(f"no rule approved {checkpoint.id}")
+    return Reply(
+        options=there.approving[:1],
+        values=parse_inputs(checkpoint.policy.inputs, {}).values,
+        by=f"{rule.name}, nobody was asked",
+        reason=rule.when,
+        checkpoint_id=checkpoint.id,
+    )
+
+
 def _called(decision: Decision, names: Mapping[str, str]) -> str:
-    """`Bob`, or `Bob for Alice`."""
+    """`Bob`, `Bob for Alice`, or `Ana (break-glass)`."""
     name = names[decision.person_id]
+    if decision.broke_glass:
+        return f"{name} (break-glass)"
     return name if decision.for_person is None else f"{name} for {names[decision.for_person]}"
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from bot import elsewhere, quorum, wording
+from bot import elsewhere, quorum, rules, wording
 from bot.cli.output import Moments, details, say, table
 from bot.form_elements import as_text
+from bot.glass_notices import review_lines
 from engine import (
     Checkpoint,
     CheckpointView,
@@ -73,6 +74,7 @@ def _request(view: CheckpointView, moments: Moments) -> Iterator[tuple[str, str]
         yield "approvers", ", ".join(str(principal) for principal in policy.approvers)
     for field in policy.inputs:
         yield "input", _input(field)
+    yield from _rules(checkpoint)
     if checkpoint.ended_at is None:
         yield "deadline", moments.both(checkpoint.expires_at)
     else:
@@ -81,7 +83,17 @@ def _request(view: CheckpointView, moments: Moments) -> Iterator[tuple[str, str]
         yield "effect", effect
     if view.called_off is not None:
         yield "run", wording.calling_off(view.called_off)
+    if view.review is not None:
+        yield "review", wording.plain_line(review_lines(view.review)[0])
     yield "request", checkpoint.request_digest
+
+
+def _rules(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:
+    """What the rules without people came to, and the values they read."""
+    for said in rules.every(checkpoint):
+        yield "rule", said
+    for fact in (fact for outcome in checkpoint.rules for fact in outcome.read):
+        yield "read", f"{fact.name}: {fact.value}"
 
 
 def _needs(policy: Policy) -> str:
@@ -117,8 +129,9 @@ def _input(field: InputField) -> str:
 def _voice(voice: Voice, moments: Moments) -> str:
     reason = f": “{voice.reason}”" if voice.reason else ""
     when = moments.both(voice.decided_at)
+    choice = f"{voice.choice} by break-glass" if voice.broke_glass else voice.choice.value
     lapsed = " (no longer counts)" if voice.lapsed else ""
-    said = f"{voice.choice}{lapsed}, {when}{reason}"
+    said = f"{choice}{lapsed}, {when}{reason}"
     return f"{wording.voice_of(voice)} ({voice.identity}): {said}"
 
 

@@ -8,15 +8,18 @@ import typer
 from bot.cli.exits import Exit
 from bot.cli.options import (
     CheckpointArgument,
+    CheckpointsArgument,
+    DigestOption,
     JsonOption,
     LimitOption,
     ReasonOption,
     TenantOption,
+    read_digests,
     read_pairs,
 )
 from bot.cli.shell import KeyValueCommand
 
-app = typer.Typer(help="Checkpoints: list, show, approve, reject, expire.", no_args_is_help=True)
+app = typer.Typer(help="Checkpoints: list, show, decide, expire.", no_args_is_help=True)
 
 
 class Status(StrEnum):
@@ -88,31 +91,79 @@ def show(checkpoint_id: CheckpointArgument, *, as_json: JsonOption = False) -> N
 
 @app.command(cls=KeyValueCommand)
 def approve(
-    checkpoint_id: CheckpointArgument,
+    ids: CheckpointsArgument,
     *,
     kv: Annotated[
         list[str] | None,
         typer.Option("--kv", metavar="KEY=VALUE", help="An input (option=full); may be repeated."),
     ] = None,
     reason: ReasonOption = "",
+    digest: DigestOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Approve a checkpoint as the OS user."""
+    """Approve a checkpoint as the OS user, or several: each is decided and told on its own."""
     from bot.cli.deciding import answer
+    from bot.cli.deciding_several import answer_several
     from engine import Choice
 
-    answer(checkpoint_id, Choice.APPROVE, reason, read_pairs("--kv", kv), as_json=as_json)
+    pairs, digests = read_pairs("--kv", kv), read_digests(digest, ids)
+    if len(ids) == 1:
+        answer(ids[0], Choice.APPROVE, reason, pairs, digests[0], as_json=as_json)
+        return
+    if pairs:
+        typer.echo("error: --kv is for one checkpoint: a form is filled in alone", err=True)
+        raise typer.Exit(Exit.USAGE)
+    answer_several(ids, Choice.APPROVE, reason, digests, as_json=as_json)
 
 
 @app.command()
 def reject(
-    checkpoint_id: CheckpointArgument, *, reason: ReasonOption = "", as_json: JsonOption = False
+    ids: CheckpointsArgument,
+    *,
+    reason: ReasonOption = "",
+    digest: DigestOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Reject a checkpoint as the OS user. Most checkpoints want a reason."""
+    """Reject a checkpoint as the OS user, or several. Most checkpoints want a reason."""
     from bot.cli.deciding import answer
+    from bot.cli.deciding_several import answer_several
     from engine import Choice
 
-    answer(checkpoint_id, Choice.REJECT, reason, {}, as_json=as_json)
+    digests = read_digests(digest, ids)
+    if len(ids) == 1:
+        answer(ids[0], Choice.REJECT, reason, {}, digests[0], as_json=as_json)
+    else:
+        answer_several(ids, Choice.REJECT, reason, digests, as_json=as_json)
+
+
+class Answered(StrEnum):
+    """What the glass is broken for."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+@app.command(name="break-glass", cls=KeyValueCommand)
+def break_glass(
+    checkpoint_id: CheckpointArgument,
+    answer: Annotated[Answered, typer.Argument(help="What shall happen.")],
+    *,
+    reason: Annotated[
+        str, typer.Option("--reason", help="Why the rules cannot be kept; told in the channel.")
+    ],
+    kv: Annotated[
+        list[str] | None,
+        typer.Option("--kv", metavar="KEY=VALUE", help="An input (option=full); may be repeated."),
+    ] = None,
+    digest: DigestOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Decide over the rules about who decides, as an Admin: told to all, and reviewed after."""
+    from bot.cli.breaking import break_one
+    from engine import Choice
+
+    pairs, (wanted,) = read_pairs("--kv", kv), read_digests(digest, [checkpoint_id])
+    break_one(checkpoint_id, Choice(answer.value), reason, pairs, wanted, as_json=as_json)
 
 
 @app.command()

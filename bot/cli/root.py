@@ -17,6 +17,8 @@ from bot.cli import (
     export,
     init,
     people,
+    policy,
+    reviews,
     roles,
     runs,
     serve,
@@ -65,6 +67,8 @@ app.add_typer(dag.app, name="dag")
 app.add_typer(dags.app, name="dags")
 app.add_typer(export.app, name="export")
 app.add_typer(checkpoints.app, name="checkpoints")
+app.add_typer(reviews.app, name="reviews")
+app.add_typer(policy.app, name="policy")
 app.add_typer(roles.app, name="roles")
 app.add_typer(people.app, name="people")
 app.add_typer(backends.app, name="backends")

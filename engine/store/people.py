@@ -63,6 +63,14 @@ def ensure_person(tx: Tx, identity: Identity, name: str) -> PersonId:
     return person_id
 
 
+def slack_realms(tx: Tx, subject: str) -> tuple[str, ...]:
+    """The workspaces or organisations in which a Slack account of this id was seen."""
+    query = sa.select(_identity.c.realm).where(
+        _identity.c.kind == IdentityKind.SLACK, _identity.c.subject == subject
+    )
+    return tuple(sorted(tx.run(query).scalars()))
+
+
 @dataclass(frozen=True, slots=True)
 class PersonRecord:
     """A person as recorded; the name is empty once erased."""
