@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import assert_never
 
-from bot import elsewhere
+from bot import elsewhere, rules
 from bot.literal import cut, one_line
 from bot.notices import look_up_failed
 from bot.wording import (
@@ -145,7 +145,8 @@ def _withdrawn(view: CheckpointView, at: datetime) -> Line:
 def _already(word: str, view: CheckpointView) -> Explanation:
     voices = deciders(view)
     at = view.checkpoint.ended_at or view.checkpoint.expires_at
-    who = names_of(voices) or "somebody"
+    rule = rules.approved_by(view.checkpoint)
+    who = names_of(voices) or ("somebody" if rule is None else f"{rule.name}, nobody was asked,")
     lines: list[Line] = [(f"Already {word} by {who} on ", Moment(at, after="."))]
     lines += [
         (f"Reason: {cut(one_line(voice.reason), _MOST_REASON)}",)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
-from bot import elsewhere
+from bot import elsewhere, rules
 from bot.agreement import alike, is_split, largest_group
 from bot.literal import cut, one_line
 from bot.times import duration, utc
@@ -132,7 +132,8 @@ def state_word(state: CheckpointState) -> str:
 def header(view: CheckpointView) -> str:
     """`✅ Approved: deploy · approve_release`."""
     checkpoint = view.checkpoint
-    word = elsewhere.state_word(checkpoint) or state_word(checkpoint.state)
+    by_rule = "" if rules.approved_by(checkpoint) is None else " by rule"
+    word = elsewhere.state_word(checkpoint) or f"{state_word(checkpoint.state)}{by_rule}"
     return f"{word}: {subject(checkpoint)}"
 
 
@@ -209,6 +210,8 @@ def ending(view: CheckpointView) -> Line:
 
 
 def _decided(view: CheckpointView, choice: Choice, at: datetime) -> Line:
+    if (rule := rules.approved_by(view.checkpoint)) is not None:
+        return (rule.name.capitalize(), "nobody was asked", Moment(at))
     took = duration(at - view.checkpoint.created_at)
     needed = view.checkpoint.policy.needed(choice)
     counted = (tally(view, choice),) if needed > 1 else ()

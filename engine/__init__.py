@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from engine.answering import Answers
     from engine.asking import AskedAgain, ask_again
     from engine.attempts import Missing, note_unknown, note_unseen, note_unverified
+    from engine.auto.facts import Given
+    from engine.auto.judging import Judgement
+    from engine.auto.judging import approving as approving_rule
+    from engine.auto.judging import judge as judge_rules
+    from engine.auto.outcomes import Came, FactRead, RuleOutcome
+    from engine.auto.rules import outcomes_of
     from engine.backends.airflow import Airflow
     from engine.backends.airflow_login import AirflowLogin, AirflowPassword, AirflowToken
     from engine.backends.prefect import Prefect
@@ -209,6 +215,7 @@ if TYPE_CHECKING:
     from engine.task_events import Happened, TaskEvent
     from engine.tasks.check import check_dag
     from engine.tasks.logs import CUT_MARK, log_path
+    from engine.tasks.redaction import secret_sources
     from engine.ticks import in_words as schedule_in_words
     from engine.ticks import local as local_time
     from engine.ticks import ticks as ticks_of
@@ -314,6 +321,15 @@ _HOME = {
     "StoreBusy": ("engine.errors", "StoreBusy"),
     "StoreError": ("engine.errors", "StoreError"),
     "Caller": ("engine.identity", "Caller"),
+    "Came": ("engine.auto.outcomes", "Came"),
+    "FactRead": ("engine.auto.outcomes", "FactRead"),
+    "Given": ("engine.auto.facts", "Given"),
+    "Judgement": ("engine.auto.judging", "Judgement"),
+    "RuleOutcome": ("engine.auto.outcomes", "RuleOutcome"),
+    "approving_rule": ("engine.auto.judging", "approving"),
+    "judge_rules": ("engine.auto.judging", "judge"),
+    "outcomes_of": ("engine.auto.rules", "outcomes_of"),
+    "secret_sources": ("engine.tasks.redaction", "secret_sources"),
     "Cause": ("engine.model", "Cause"),
     "Checkpoint": ("engine.model", "Checkpoint"),
     "CheckpointId": ("engine.model", "CheckpointId"),
@@ -515,6 +531,7 @@ __all__ = [
     "Broken",
     "CalledOff",
     "Caller",
+    "Came",
     "CatchUp",
     "Cause",
     "Checkpoint",
@@ -544,11 +561,13 @@ __all__ = [
     "Escalation",
     "Exported",
     "Fact",
+    "FactRead",
     "FileLock",
     "Filed",
     "Finding",
     "Gate",
     "GateRule",
+    "Given",
     "Grant",
     "GrantRecord",
     "Happened",
@@ -564,6 +583,7 @@ __all__ = [
     "InvalidParams",
     "InvalidPrincipal",
     "InvalidSettings",
+    "Judgement",
     "Later",
     "LinkCode",
     "Linked",
@@ -598,6 +618,7 @@ __all__ = [
     "RetryLater",
     "Role",
     "Rule",
+    "RuleOutcome",
     "Ruling",
     "Run",
     "RunCause",
@@ -639,6 +660,7 @@ __all__ = [
     "adopt",
     "agree",
     "approver_groups",
+    "approving_rule",
     "ask_again",
     "ask_link",
     "backend_statuses",
@@ -683,6 +705,7 @@ __all__ = [
     "is_fillable",
     "is_long_text",
     "is_whole",
+    "judge_rules",
     "latest_run",
     "lenders_of",
     "listed_checkpoints",
@@ -700,6 +723,7 @@ __all__ = [
     "note_unverified",
     "one_voice_each",
     "option_label",
+    "outcomes_of",
     "pending_page",
     "pending_summary",
     "person_file",
@@ -723,6 +747,7 @@ __all__ = [
     "run_view",
     "schedule_in_words",
     "schema_version",
+    "secret_sources",
     "set_meta",
     "several_chosen",
     "several_pending",

@@ -9,6 +9,7 @@ means bad input that cannot be acted on, broken infrastructure, or a bug.
     │   └── BackendDenied       wrong credentials, or an account without the rights
     ├── InvalidAccount          a text that names no account that can be linked or stopped
     ├── InvalidDag              a DAG file or value that cannot run; carries every problem found
+    ├── InvalidExpression       a rule that is no expression, or names what is not there
     ├── InvalidParams           values that do not fit the parameters a DAG declares
     ├── InvalidPrincipal        a text that names no user, group, e-mail or OS user
     ├── InvalidSettings         the configuration contradicts itself
@@ -81,6 +82,10 @@ class InvalidParams(SignoffError):
         super().__init__(
             "\n".join(f"parameter {name!r} {sentence}" for name, sentence in problems.items())
         )
+
+
+class InvalidExpression(SignoffError):
+    """An expression that cannot be read; the message goes on after where it stands."""
 
 
 class InvalidPrincipal(SignoffError):

@@ -5,6 +5,7 @@ reasons are personal and travel beside it, so that they can be erased alone.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -107,6 +108,15 @@ class CheckpointOpened(Event):
     request_digest: str
     dag_digest: str
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesEvaluated(Event):
+    """The rules of a checkpoint were evaluated as it opened; the values they read are personal."""
+
+    task: str
+    rules: tuple[Mapping[str, Any], ...]  # `rule`, `when`, `came`, `why`
+    approved_by: int | None = None  # the rule that approves, where one does
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NewType, Self
 
+from engine.auto.outcomes import RuleOutcome
 from engine.identity import DelegationId, Identity, PersonId, Principal, Role, Surface
 
 RunId = NewType("RunId", str)
@@ -69,6 +70,7 @@ class Cause(StrEnum):
     FORCED = "forced"  # an Operator ended it before its deadline with `checkpoints expire`
     RUN_ENDED = "run_ended"
     ANSWERED_ELSEWHERE = "answered_elsewhere"  # on the engine's own page, say
+    AUTO = "auto"  # a rule approved it when it opened: nobody was asked
     GATE_GONE = "gate_gone"  # its gate waits no more: cleared, deleted, out of time there
 
 
@@ -301,6 +303,7 @@ class Checkpoint:
     request_digest: str
     created_at: datetime
     expires_at: datetime
+    rules: tuple[RuleOutcome, ...] = ()  # what the rules of the policy came to as it opened
     state: CheckpointState = CheckpointState.PENDING
     cause: Cause | None = None
     ended_at: datetime | None = None

@@ -8,8 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
+from engine.auto.judging import approving
 from engine.gates import Answered, Found, Gone, Reply, Waits
+from engine.inputs import parse_inputs
 from engine.model import (
+    Cause,
     Checkpoint,
     CheckpointState,
     Choice,
@@ -35,6 +38,8 @@ def reply_of(
     there = checkpoint.elsewhere
     if there is None or checkpoint.is_open:
         raise AssertionError(f"{checkpoint.id} has nothing to say elsewhere")
+    if checkpoint.cause is Cause.AUTO:
+        return _of_rule(checkpoint, there)
     choice = _CHOICE_OF.get(checkpoint.state)
     said = [decision for decision in decided if decision.choice is choice]
     last = max(said, key=lambda decision: decision.decided_at, default=None)
@@ -56,6 +61,20 @@ def reply_of(
         reason="" if last is None else last.reason,
         checkpoint_id=checkpoint.id,
         is_no=True,
+    )
+
+
+def _of_rule(checkpoint: Checkpoint, there: Elsewhere) -> Reply:
+    """What a rule says that approved it: there is one option that does, and nothing to choose."""
+    rule = approving(checkpoint)
+    if rule is None:
+        raise AssertionError(f"no rule approved {checkpoint.id}")
+    return Reply(
+        options=there.approving[:1],
+        values=parse_inputs(checkpoint.policy.inputs, {}).values,
+        by=f"{rule.name}, nobody was asked",
+        reason=rule.when,
+        checkpoint_id=checkpoint.id,
     )
 
 

@@ -47,6 +47,7 @@ def checkpoint_json(checkpoint: Checkpoint) -> Json:
         "reason": {"approve": policy.approve_reason, "reject": policy.reject_reason},
         "inputs": [_input_json(field) for field in policy.inputs],
         "on_expire": policy.on_expire,
+        "rules": [outcome.as_json() for outcome in checkpoint.rules],
         "requester": checkpoint.requester,
         "created_at": checkpoint.created_at,
         "expires_at": checkpoint.expires_at,

@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
+from bot.cli import policy_auto
 from bot.cli.exits import Exit
 from bot.cli.options import CheckpointArgument, JsonOption
 
-app = typer.Typer(help="Policies: explain, check.", no_args_is_help=True)
+app = typer.Typer(help="Policies: explain, check, auto.", no_args_is_help=True)
 
 UserOption = Annotated[
     str,
@@ -93,3 +94,6 @@ def check(
         show_checks(checks)
     if not is_well(checks):
         raise typer.Exit(Exit.REFUSED)
+
+
+policy_auto.register(app)

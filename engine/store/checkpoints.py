@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from engine.auto.outcomes import RuleOutcome
 from engine.dag import policy_from_json, policy_to_json
 from engine.identity import Identity, IdentityKind, PersonId, Role, Surface
 from engine.json_values import is_storable
@@ -61,6 +62,8 @@ def request_json(checkpoint: Checkpoint) -> dict[str, Any]:
     }
     if checkpoint.elsewhere is not None:
         request["elsewhere"] = checkpoint.elsewhere.as_json()
+    if checkpoint.rules:
+        request["rules"] = [outcome.as_json() for outcome in checkpoint.rules]
     return request
 
 
@@ -117,6 +120,16 @@ def newest(tx: Tx, run_id: str, task_id: str) -> str | None:
         .limit(1)
     )
     return tx.run(query).scalar_one_or_none()
+
+
+def asked_people(tx: Tx, run_id: str, task_id: str) -> bool:
+    """Whether an earlier checkpoint of this task came to people, however it ended."""
+    query = sa.select(_checkpoint.c.id).where(
+        _checkpoint.c.run_id == run_id,
+        _checkpoint.c.task_id == task_id,
+        _checkpoint.c.cause.is_distinct_from(Cause.AUTO),
+    )
+    return tx.run(query.limit(1)).first() is not None
 
 
 def channel_of(tx: Tx, checkpoint_id: str) -> str | None:
@@ -351,6 +364,7 @@ def _value(row: sa.Row[Any]) -> Checkpoint:
         request_digest=row.request_digest,
         created_at=row.created_at,
         expires_at=row.expires_at,
+        rules=tuple(RuleOutcome.from_json(rule) for rule in row.request.get("rules", ())),
         state=CheckpointState(row.state),
         cause=None if row.cause is None else Cause(row.cause),
         ended_at=row.ended_at,
