@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import partial
 from typing import assert_never
 
-from bot import cards
+from bot import cards, glass_notices
 from bot.config import Settings
 from bot.slack import Slack, SlackRateLimited, SlackRefused, SlackUnreachable
 from engine import (
@@ -24,6 +24,7 @@ from engine import (
     Store,
     checkpoint_view,
     record_held,
+    record_notice,
     record_posted,
     record_shown,
 )
@@ -68,6 +69,10 @@ class Notifier:
                 return await self._reply(view, cards.run_result(view))
             case DeliveryKind.ELSEWHERE:
                 return await self._reply(view, cards.elsewhere_notice(view), broadcast=True)
+            case DeliveryKind.GLASS_BROKEN:
+                return await self._tell_of_glass(view)
+            case DeliveryKind.REVIEW_OPEN:
+                return await self._remind_of_review(view)
             case DeliveryKind.ANSWER:
                 raise AssertionError("an answer is for a backend, not for people")
             case _:
@@ -124,12 +129,38 @@ class Notifier:
     ) -> Outcome:
         root = next((p for p in view.postings if p.handle is not None), None)
         if root is None:
-            why = next((p.error for p in view.postings if p.error), "it is not posted yet")
-            return RetryLater(f"the card has no thread: {why}", after=_patience(view))
+            return _no_thread(view)
         await self._slack.post(
             root.place, message.text, message.blocks, thread=root.handle, broadcast=broadcast
         )
         return Delivered()
+
+    async def _tell_of_glass(self, view: CheckpointView) -> Outcome:
+        """Post the notice, or redraw it once somebody has signed."""
+        if view.review is None:
+            return Impossible("nobody broke its glass")
+        record = view.review.record
+        message = glass_notices.broken_notice(view, view.review)
+        place, handle = record.place, record.handle
+        if place is None or handle is None:
+            root = next((p for p in view.postings if p.handle is not None), None)
+            if root is None:
+                return _no_thread(view)
+            posted = await self._slack.post(
+                root.place, message.text, message.blocks, thread=root.handle, broadcast=True
+            )
+            place, handle = posted.channel, posted.ts
+        else:
+            await self._slack.update(place, handle, message.text, message.blocks)
+        signed = not record.is_open
+        note = partial(record_notice, place=place, handle=handle, signed=signed)
+        await self._store.write(partial(note, checkpoint_id=view.checkpoint.id))
+        return Delivered()
+
+    async def _remind_of_review(self, view: CheckpointView) -> Outcome:
+        if view.review is None or not view.review.record.is_open:
+            return Delivered()  # somebody signed before it could be told
+        return await self._reply(view, glass_notices.review_reminder(view, view.review))
 
     async def _hold(self, posting: Posting, reason: str) -> Outcome:
         await self._store.write(partial(record_held, posting_id=posting.id, reason=reason))
@@ -142,6 +173,9 @@ class Notifier:
             return Impossible(str(error))
         posting = next((p for p in view.postings if p.id == delivery.posting_id), None)
         if posting is None:
+            is_notice = delivery.kind is DeliveryKind.GLASS_BROKEN
+            if is_notice and error.code == "message_not_found":
+                return Impossible(f"{error}: the notice was deleted")
             return RetryLater(str(error), after=_HELD_RETRY)
         if posting.handle is not None and error.code in _GONE:
             return Impossible(f"{error}: the card was deleted, or the bot was removed")
@@ -155,6 +189,11 @@ def _in_turn(retry_after: float, attempts: int) -> timedelta:
     """
     spread = 2 ** min(attempts, _MOST_SPREAD)
     return timedelta(seconds=retry_after * random.uniform(1, spread))  # noqa: S311 (parts a herd)
+
+
+def _no_thread(view: CheckpointView) -> RetryLater:
+    why = next((p.error for p in view.postings if p.error), "it is not posted yet")
+    return RetryLater(f"the card has no thread: {why}", after=_patience(view))
 
 
 def _patience(view: CheckpointView) -> timedelta | None:

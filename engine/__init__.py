@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from engine.backends.airflow_login import AirflowLogin, AirflowPassword, AirflowToken
     from engine.backends.prefect import Prefect
     from engine.backends.prefect_api import PrefectKey
+    from engine.breaking import BrokenGlass, admit_breaking, break_glass, may_break_glass
     from engine.clock import Clock, SystemClock
     from engine.dag import (
         CatchUp,
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
         Health,
         WaitingGate,
     )
+    from engine.glass import LEAST_REASON, NOT_TOLD_APART
     from engine.heartbeat import Heartbeat
     from engine.identity import (
         Caller,
@@ -97,6 +99,7 @@ if TYPE_CHECKING:
     from engine.liveness import holder_name
     from engine.mirror import Mirror
     from engine.model import (
+        BY_PEOPLE,
         AutoRule,
         Cause,
         Checkpoint,
@@ -146,6 +149,7 @@ if TYPE_CHECKING:
         Page,
         PendingSummary,
         PersonView,
+        ReviewView,
         RunView,
         Voice,
         approver_groups,
@@ -179,7 +183,18 @@ if TYPE_CHECKING:
     from engine.report import Broken, Verified
     from engine.report import export as export_trail
     from engine.report import verify as verify_trail
-    from engine.rulings import agree
+    from engine.reviewing import (
+        REVIEW_OVERDUE,
+        ReviewSummary,
+        Signed,
+        admit_review,
+        listed_reviews,
+        record_notice,
+        remind_reviewers,
+        review_summary,
+        sign_review,
+    )
+    from engine.rulings import Overruled, agree
     from engine.scheduling import Schedules
     from engine.schema_words import (
         examples,
@@ -206,6 +221,7 @@ if TYPE_CHECKING:
     from engine.store.postings import Posting
     from engine.store.postings import move as move_postings
     from engine.store.processes import live_worker
+    from engine.store.reviews import ReviewRecord
     from engine.store.runs import Run
     from engine.store.runs import latest as latest_run
     from engine.store.tasks import TaskRecord
@@ -239,6 +255,25 @@ if TYPE_CHECKING:
     from engine.watching import Watch
 
 _HOME = {
+    "BY_PEOPLE": ("engine.model", "BY_PEOPLE"),
+    "BrokenGlass": ("engine.breaking", "BrokenGlass"),
+    "admit_breaking": ("engine.breaking", "admit_breaking"),
+    "break_glass": ("engine.breaking", "break_glass"),
+    "may_break_glass": ("engine.breaking", "may_break_glass"),
+    "NOT_TOLD_APART": ("engine.glass", "NOT_TOLD_APART"),
+    "LEAST_REASON": ("engine.glass", "LEAST_REASON"),
+    "ReviewView": ("engine.queries", "ReviewView"),
+    "REVIEW_OVERDUE": ("engine.reviewing", "REVIEW_OVERDUE"),
+    "ReviewSummary": ("engine.reviewing", "ReviewSummary"),
+    "Signed": ("engine.reviewing", "Signed"),
+    "admit_review": ("engine.reviewing", "admit_review"),
+    "listed_reviews": ("engine.reviewing", "listed_reviews"),
+    "record_notice": ("engine.reviewing", "record_notice"),
+    "remind_reviewers": ("engine.reviewing", "remind_reviewers"),
+    "review_summary": ("engine.reviewing", "review_summary"),
+    "sign_review": ("engine.reviewing", "sign_review"),
+    "Overruled": ("engine.rulings", "Overruled"),
+    "ReviewRecord": ("engine.store.reviews", "ReviewRecord"),
     "StillAsked": ("engine.eligibility", "StillAsked"),
     "Apart": ("engine.together", "Apart"),
     "Several": ("engine.together", "Several"),
@@ -505,10 +540,14 @@ _HOME = {
 }
 
 __all__ = [
+    "BY_PEOPLE",
     "CUT_MARK",
+    "LEAST_REASON",
+    "NOT_TOLD_APART",
     "POLICY_KEYS",
     "REASON_LIMIT",
     "REJECTING",
+    "REVIEW_OVERDUE",
     "TO_BACKENDS",
     "Accepted",
     "Airflow",
@@ -529,6 +568,7 @@ __all__ = [
     "BackendStatus",
     "BackendUnreachable",
     "Broken",
+    "BrokenGlass",
     "CalledOff",
     "Caller",
     "Came",
@@ -597,6 +637,7 @@ __all__ = [
     "OnExpire",
     "Outbox",
     "Outcome",
+    "Overruled",
     "Page",
     "PendingSummary",
     "PersonFile",
@@ -616,6 +657,9 @@ __all__ = [
     "ReasonRule",
     "Refused",
     "RetryLater",
+    "ReviewRecord",
+    "ReviewSummary",
+    "ReviewView",
     "Role",
     "Rule",
     "RuleOutcome",
@@ -634,6 +678,7 @@ __all__ = [
     "Shelf",
     "Shell",
     "Show",
+    "Signed",
     "SignoffError",
     "Standing",
     "Standstill",
@@ -657,6 +702,8 @@ __all__ = [
     "account_named",
     "active_grants",
     "admit",
+    "admit_breaking",
+    "admit_review",
     "adopt",
     "agree",
     "approver_groups",
@@ -665,6 +712,7 @@ __all__ = [
     "ask_link",
     "backend_statuses",
     "begin_standstill",
+    "break_glass",
     "cancel_run",
     "check_dag",
     "checkpoint",
@@ -709,11 +757,13 @@ __all__ = [
     "latest_run",
     "lenders_of",
     "listed_checkpoints",
+    "listed_reviews",
     "listed_runs",
     "live_worker",
     "load_dag",
     "local_time",
     "log_path",
+    "may_break_glass",
     "mine_page",
     "move_postings",
     "must_be_alone",
@@ -736,11 +786,14 @@ __all__ = [
     "read_policy",
     "read_source",
     "record_held",
+    "record_notice",
     "record_posted",
     "record_shown",
     "remember_home",
+    "remind_reviewers",
     "repost",
     "retry_run",
+    "review_summary",
     "revoke",
     "roles",
     "roles_by_account",
@@ -753,6 +806,7 @@ __all__ = [
     "several_pending",
     "shell",
     "shown_url",
+    "sign_review",
     "submit",
     "surface_lines",
     "sweep_expiry",

@@ -138,5 +138,5 @@ def _reason(error: BaseException) -> str:
 
 def _why(error: OSError) -> str:
     """`Connection refused`; what the library says of it names sockets and tuples."""
-    known = error.errno is not None and error.errno > 0
-    return os.strerror(error.errno) if known else str(error.strerror or error)
+    number = error.errno or 0
+    return os.strerror(number) if number > 0 else str(error.strerror or error)

@@ -30,6 +30,8 @@ class DeliveryKind(StrEnum):
     EXPIRED = "expired"  # tell the channel that nobody decided
     RUN_ENDED = "run_ended"  # tell the thread what became of the run
     ELSEWHERE = "elsewhere"  # tell the thread what became of its gate on another engine
+    GLASS_BROKEN = "glass_broken"  # tell the channel that the glass was broken, and who reviewed it
+    REVIEW_OPEN = "review_open"  # remind the thread that a review waits
     ANSWER = "answer"  # tell another engine how its gate was decided
 
 
