@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from engine.attempts import Missing, note_refusal
+from engine.auto.outcomes import Came
 from engine.decisions import Decided, decide
 from engine.identity import Caller, PrincipalKind, Role
 from engine.model import Checkpoint
@@ -147,9 +148,16 @@ def must_be_alone(checkpoint: Checkpoint) -> Finding | None:
         found = "it needs more than one person"
     elif policy.required_role >= Role.ADMIN:
         found = f"it needs {Role.ADMIN.label}"
-    elif any(not rule.approves for rule in policy.auto):
-        found = "a rule may raise what it needs"
+    elif _was_raised(checkpoint):
+        found = "a rule raised what it needs"
     return None if found is None else Finding(Rule.ALONE, False, "fit for deciding several", found)
+
+
+def _was_raised(checkpoint: Checkpoint) -> bool:
+    """Whether any rule that raises held as it opened, or could not be told not to."""
+    came = {outcome.rule: outcome.came for outcome in checkpoint.rules}
+    raising = (n for n, rule in enumerate(checkpoint.policy.auto, 1) if not rule.approves)
+    return any(came.get(number) is not Came.FALSE for number in raising)
 
 
 def _apart(

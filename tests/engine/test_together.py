@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.attempts import Missing
+from engine.auto.outcomes import Came, RuleOutcome
 from engine.decisions import decide
 from engine.delegating import delegate
 from engine.identity import Delegation, Principal, Role
@@ -55,6 +56,11 @@ ANA = caller("U0ANA")
 CHOICES = Elsewhere(
     backend="air", engine="airflow", key="k", options=("a", "b"), approving=("a", "b")
 )
+RAISES = AutoRule("x", quorum=2)
+
+
+def _came(came: Came) -> RuleOutcome:
+    return RuleOutcome(rule=1, when="x", came=came)
 
 
 @pytest.fixture
@@ -74,7 +80,12 @@ def store(sqlite_store: Store) -> Store:
         (checkpoint(Policy(quorum=2)), "it needs more than one person"),
         (checkpoint(Policy(reject_quorum=2)), "it needs more than one person"),
         (checkpoint(Policy(required_role=Role.ADMIN)), "it needs Admin"),
-        (checkpoint(Policy(auto=(AutoRule("x", quorum=2),))), "a rule may raise what it needs"),
+        (checkpoint(Policy(auto=(RAISES,))), "a rule raised what it needs"),
+        (
+            checkpoint(Policy(auto=(RAISES,)), rules=(_came(Came.TRUE),)),
+            "a rule raised what it needs",
+        ),
+        (checkpoint(Policy(auto=(RAISES,)), rules=(_came(Came.FALSE),)), None),
         (checkpoint(elsewhere=CHOICES), "it has options to choose from"),
     ],
 )

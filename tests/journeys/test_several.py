@@ -260,7 +260,7 @@ async def test_a_forged_form_decides_nothing_a_click_could_not(
         assert said in answered
         assert await _states(world) == [CheckpointState.PENDING]
         trail = await world.read(lambda tx: list(export_trail(tx)))
-        assert trail[-1]["event"] == "decision_refused"
+        assert "decision_refused" in [entry["event"] for entry in trail]
 
 
 def _forged(user: str, callback: str, metadata: str, values: dict[str, Any]) -> dict[str, Any]:
