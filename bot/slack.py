@@ -211,6 +211,11 @@ class Slack:
             is_stranger=bool(found.get("is_stranger")),
         )
 
+    async def user_with(self, email: str) -> str:
+        """The id of the account with this address; needs a scope of its own."""
+        answer = await self._call("users.lookupByEmail", email=email)
+        return str(answer["user"]["id"])
+
     async def group_members(self, group: str) -> frozenset[str]:
         """The user ids of a user group; empty when there is no such group."""
         try:

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         StoreBusy,
         StoreError,
     )
+    from engine.escalation import Targets, targets_of
     from engine.export.airflow import to_airflow
     from engine.export.prefect import to_prefect
     from engine.export.result import Exported, NotExported
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
         Standing,
         Surface,
     )
+    from engine.lifecycle import action_on_expiry, is_extendable, is_extended
     from engine.liveness import holder_name
     from engine.mirror import Mirror
     from engine.model import (
@@ -147,6 +149,8 @@ if TYPE_CHECKING:
         run_view,
         troubled_deliveries,
     )
+    from engine.reach import Reach
+    from engine.reminders import reminder_after
     from engine.report import Broken, Verified
     from engine.report import export as export_trail
     from engine.report import verify as verify_trail
@@ -205,6 +209,7 @@ if TYPE_CHECKING:
         shown_url,
         upgrade_database,
     )
+    from engine.waiting import able, escalate, holders, note_reach, reach_of, was_posted
     from engine.watching import Watch
 
 _HOME = {
@@ -348,6 +353,19 @@ _HOME = {
     "pending_page": ("engine.queries", "pending_page"),
     "roles": ("engine.queries", "roles"),
     "run_view": ("engine.queries", "run_view"),
+    "Reach": ("engine.reach", "Reach"),
+    "Targets": ("engine.escalation", "Targets"),
+    "targets_of": ("engine.escalation", "targets_of"),
+    "able": ("engine.waiting", "able"),
+    "escalate": ("engine.waiting", "escalate"),
+    "holders": ("engine.waiting", "holders"),
+    "note_reach": ("engine.waiting", "note_reach"),
+    "reach_of": ("engine.waiting", "reach_of"),
+    "was_posted": ("engine.waiting", "was_posted"),
+    "action_on_expiry": ("engine.lifecycle", "action_on_expiry"),
+    "is_extendable": ("engine.lifecycle", "is_extendable"),
+    "is_extended": ("engine.lifecycle", "is_extended"),
+    "reminder_after": ("engine.reminders", "reminder_after"),
     "troubled_deliveries": ("engine.queries", "troubled_deliveries"),
     "Cursor": ("engine.store.checkpoints", "Cursor"),
     "task_history": ("engine.store.journal", "of_run"),
@@ -526,6 +544,7 @@ __all__ = [
     "Principal",
     "PrincipalKind",
     "PythonCall",
+    "Reach",
     "ReasonRule",
     "Refused",
     "RetryLater",
@@ -555,6 +574,7 @@ __all__ = [
     "StoreError",
     "Surface",
     "SystemClock",
+    "Targets",
     "Task",
     "TaskEvent",
     "TaskId",
@@ -566,6 +586,8 @@ __all__ = [
     "WaitingGate",
     "Wanted",
     "Watch",
+    "able",
+    "action_on_expiry",
     "active_grants",
     "admit",
     "adopt",
@@ -590,6 +612,7 @@ __all__ = [
     "drop_claims",
     "earlier_voters",
     "end_standstill",
+    "escalate",
     "examples",
     "expected_json",
     "expire_now",
@@ -601,7 +624,10 @@ __all__ = [
     "groups_chosen",
     "groups_pending",
     "holder_name",
+    "holders",
     "hurry_deliveries",
+    "is_extendable",
+    "is_extended",
     "is_fillable",
     "is_long_text",
     "is_whole",
@@ -616,6 +642,7 @@ __all__ = [
     "move_postings",
     "must_be_alone",
     "near_name",
+    "note_reach",
     "note_unknown",
     "note_unseen",
     "note_unverified",
@@ -624,12 +651,14 @@ __all__ = [
     "pending_summary",
     "probe_writable",
     "python",
+    "reach_of",
     "read_params",
     "read_policy",
     "read_source",
     "record_held",
     "record_posted",
     "record_shown",
+    "reminder_after",
     "repost",
     "retry_run",
     "revoke",
@@ -646,6 +675,7 @@ __all__ = [
     "surface_lines",
     "sweep_expiry",
     "sync_file",
+    "targets_of",
     "task_history",
     "ticks_of",
     "to_airflow",
@@ -653,6 +683,7 @@ __all__ = [
     "troubled_deliveries",
     "upgrade_database",
     "verify_trail",
+    "was_posted",
     "work",
 ]
 

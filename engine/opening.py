@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from engine import waiting
 from engine.dag import Gate, Task
 from engine.digest import digest
 from engine.events import CheckpointOpened
@@ -56,4 +57,4 @@ def ask(tx: Tx, request: Checkpoint, channel: str | None, surface: str) -> Check
             expires_at=checkpoint.expires_at,
         ),
     )
-    return checkpoint
+    return waiting.begin(tx, checkpoint)
