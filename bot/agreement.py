@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from engine import Voice, agree
+from engine import PersonId, Voice, agree, one_voice_each
 
 
 def alike(voices: Sequence[Voice], one: Voice) -> tuple[Voice, ...]:
@@ -11,8 +11,17 @@ def alike(voices: Sequence[Voice], one: Voice) -> tuple[Voice, ...]:
 
 
 def largest_group(voices: Sequence[Voice]) -> tuple[Voice, ...]:
-    """The most who filled in the same; the earliest such group where there are several."""
-    return max((alike(voices, voice) for voice in voices), key=len, default=())
+    """The most who filled in the same; the earliest such group where there are several.
+
+    One person counts once in it, whether they spoke or somebody in their place.
+    """
+    groups = (tuple(one_voice_each(alike(voices, voice), persons)) for voice in voices)
+    return max(groups, key=len, default=())
+
+
+def persons(voice: Voice) -> tuple[PersonId, ...]:
+    """Whose voices a vote uses up: of a delegate's also that of whoever lent the place."""
+    return (voice.person.id, *([] if voice.on_behalf is None else [voice.on_behalf.id]))
 
 
 def is_split(voices: Sequence[Voice]) -> bool:

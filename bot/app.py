@@ -47,6 +47,7 @@ from engine import (
     free_dead,
     granted_groups,
     probe_writable,
+    remember_home,
     sweep_expiry,
 )
 
@@ -169,6 +170,7 @@ async def _talk_to_slack(
         home = await _ask(slack.installation, "SLACK_BOT_TOKEN", stop)
         if home is None:
             return
+        await store.write(partial(remember_home, realm=home.realm))
         directory = Directory(slack, home, store.clock, partial(store.read, granted_groups))
         desk = Desk(
             store=store,

@@ -4,14 +4,13 @@ Text from DAGs and people goes into `plain_text` and rich text only. What is mrk
 is ours, word for word, so that nothing of theirs can mention, link or format.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot import elsewhere, pressing_words, quorum, wording
+from bot import elsewhere, pressing_words, quorum, rules, wording
 from bot.blocks import context, header, section
-from bot.gate_options import button_labels, option_field
+from bot.gate_options import button_labels, link_there, option_field
 from bot.literal import ELLIPSIS, Block, cut, escaped, one_line, plain, run_of, visible
 from bot.one_tap import dialog
 from bot.tokens import (
@@ -21,7 +20,6 @@ from bot.tokens import (
     ASK_AGAIN,
     DETAILS,
     EVENT_TYPE,
-    OPEN_THERE,
     REJECT,
     REJECT_IN_MODAL,
     REVIEW,
@@ -41,7 +39,6 @@ _MOST_REASONS = 5
 _MOST_REASON = 500
 _MOST_TEXT = 3_000
 _MOST_BUTTON_LABEL = 75
-_LINK = re.compile(r"https?://[!-~]{1,2900}")  # what Slack takes as the address of a button
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +116,7 @@ def _decision_buttons(checkpoint: Checkpoint) -> Block:
     ]
     approve = options or [_approve_button(checkpoint)]
     others = [button(action_id, checkpoint) for action_id in (REJECT, DETAILS)]
-    return {"type": "actions", "elements": [*approve, *others, *_links(checkpoint)]}
+    return {"type": "actions", "elements": [*approve, *others, *link_there(checkpoint)]}
 
 
 def _approve_button(checkpoint: Checkpoint) -> Block:
@@ -147,11 +144,11 @@ def _settled(view: CheckpointView) -> Message:
     return Message(spoken(view), blocks)
 
 
-def request_lines(view: CheckpointView) -> tuple[Line, Line]:
+def request_lines(view: CheckpointView) -> tuple[Line, ...]:
     """Who asks whom, and how it stands, in small print."""
     votes = (*wording.count(view), *quorum.in_short(view), *quorum.missing(view))
     standing = (*votes, *wording.ending(view), _digest(view.checkpoint))
-    return _about(view), standing
+    return _about(view), standing, *rules.lines(view.checkpoint)
 
 
 def _offers_to_ask(view: CheckpointView) -> bool:
@@ -195,6 +192,7 @@ def spoken(view: CheckpointView) -> str:
         f"Asked by {wording.name_of(view.requester)}.",
         f"{ending}.",
         *(f"{said}." for said in pressing_words.shortfall(checkpoint)),
+        *(f"{said}." for said in rules.notable(checkpoint)),
         wording.consequence(view),
     )
     return escaped(" ".join(part for part in said if part), _MOST_TEXT)
@@ -235,6 +233,8 @@ def why_blocks(view: CheckpointView) -> tuple[Block, ...]:
     if view.checkpoint.state is CheckpointState.CANCELLED:
         reason = "" if view.called_off is None else view.called_off.reason.strip()
         return _quoted([[run_of(reason, _MOST_REASON)]] if reason else [])
+    if (rule := rules.approved_by(view.checkpoint)) is not None:
+        return _quoted([[run_of(rules.expression(rule), _MOST_REASON)]])
     return _reasons(wording.deciders(view))
 
 
@@ -243,7 +243,7 @@ def _reasons(voices: Sequence[Voice]) -> tuple[Block, ...]:
     return _quoted(
         [
             [
-                *([run_of(f"{wording.name_of(voice.person)}: ", _MOST_LABEL)] * (len(voices) > 1)),
+                *([run_of(f"{wording.voice_of(voice)}: ", _MOST_LABEL)] * (len(voices) > 1)),
                 run_of(voice.reason.strip(), _MOST_REASON),
             ]
             for voice in spoken
@@ -291,13 +291,4 @@ def _button(action_id: str, word: str, style: str | None, checkpoint: Checkpoint
 def buttons(checkpoint: Checkpoint, *action_ids: str) -> Block:
     """A row of buttons about a checkpoint."""
     elements = [button(action_id, checkpoint) for action_id in action_ids]
-    return {"type": "actions", "elements": [*elements, *_links(checkpoint)]}
-
-
-def _links(checkpoint: Checkpoint) -> tuple[Block, ...]:
-    """A button that leads to the gate's own page; whoever follows it signs in there."""
-    there = checkpoint.elsewhere
-    if there is None or not _LINK.fullmatch(there.url):
-        return ()
-    text = plain(f"Open in {elsewhere.engine_of(there)}", _MOST_BUTTON_LABEL)
-    return ({"type": "button", "action_id": OPEN_THERE, "text": text, "url": there.url},)
+    return {"type": "actions", "elements": [*elements, *link_there(checkpoint)]}

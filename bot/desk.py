@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,7 +12,16 @@ from bot.config import Settings
 from bot.directory import Directory, LookUpFailed
 from bot.payloads import Who
 from bot.slack import Installation, Slack
-from engine import Caller, CheckpointView, DagFolder, Identity, Store, approver_groups
+from engine import (
+    Caller,
+    CheckpointView,
+    DagFolder,
+    Identity,
+    IdentityKind,
+    Store,
+    approver_groups,
+    lenders_of,
+)
 
 log = logging.getLogger(__name__)
 
@@ -66,10 +75,23 @@ class Desk:
             groups = await self.store.read(partial(approver_groups, checkpoint_id=checkpoint_id))
         return await self.directory.caller(who.realm, who.user_id, groups)
 
-    async def voter(self, account: Identity, checkpoint_id: str) -> Caller | LookUpFailed:
-        """Who voted earlier, looked up again."""
-        groups = await self.store.read(partial(approver_groups, checkpoint_id=checkpoint_id))
-        return await self.directory.caller(account.realm, account.subject, groups)
+    async def looked_up(
+        self, accounts: Iterable[Identity], checkpoint_id: str | None = None
+    ) -> list[Caller]:
+        """Those of these accounts that Slack knows and says who they are, now."""
+        groups: frozenset[str] = frozenset()
+        if checkpoint_id is not None:
+            groups = await self.store.read(partial(approver_groups, checkpoint_id=checkpoint_id))
+        in_slack = [account for account in accounts if account.kind is IdentityKind.SLACK]
+        found = await asyncio.gather(
+            *(self.directory.caller(one.realm, one.subject, groups) for one in in_slack)
+        )
+        return [caller for caller in found if isinstance(caller, Caller)]
+
+    async def lenders(self, who: Who, checkpoint_id: str | None = None) -> list[Caller]:
+        """Whoever delegated to somebody, looked up now."""
+        made = partial(lenders_of, caller=who.identity, checkpoint_id=checkpoint_id)
+        return await self.looked_up(await self.store.read(made), checkpoint_id)
 
     def place_of(self, view: CheckpointView) -> str | None:
         """The channel of a card as people call it, where it is known by name."""

@@ -4,7 +4,7 @@ The budgets below add up to some 40,000 characters: even if each took six bytes 
 Slack would take the view.
 """
 
-from bot import blocks, quorum, wording
+from bot import blocks, quorum, rules, wording
 from bot.agreement import is_split
 from bot.form_elements import as_text
 from bot.literal import (
@@ -34,6 +34,8 @@ _MOST_FORM = 3_000
 _MOST_PARAMS = 1_500
 _MOST_APPROVERS = 1_000
 _MOST_ID = 300
+_MOST_RULE = 500
+_MOST_READ = 3_000
 
 
 def details_blocks(view: CheckpointView, *, show_secrets: bool) -> list[Block]:
@@ -45,6 +47,7 @@ def details_blocks(view: CheckpointView, *, show_secrets: bool) -> list[Block]:
         *_facts(view, show_secrets=show_secrets),
         *_votes(view),
         blocks.paragraph([("Policy",), *policy_lines(view.checkpoint.policy)], _MOST_APPROVERS),
+        *_rules(view, show_values=show_secrets),
         *_params(view),
         preformatted(_ids(view)),
         *_run(view),
@@ -138,7 +141,7 @@ def _votes(view: CheckpointView) -> list[Block]:
 
 def _vote(voice: Voice) -> list[Line]:
     mark = "✅" if voice.choice is Choice.APPROVE else "❌"
-    who = f"{mark} {wording.name_of(voice.person)} ({voice.role.label}), "
+    who = f"{mark} {wording.voice_of(voice)} ({voice.role.label}), "
     vote: Line = (who, Moment(voice.decided_at), f", from {voice.surface.value}")
     return [vote, (f"“{voice.reason.strip()}”",)] if voice.reason.strip() else [vote]
 
@@ -150,7 +153,7 @@ def _form(voices: list[Voice]) -> list[Block]:
     lines = [
         line
         for voice in (filled[:_MOST_VOICES] if split else filled[-1:])
-        for line in (*([f"{wording.name_of(voice.person)}:"] if split else []), *_filled_in(voice))
+        for line in (*([f"{wording.voice_of(voice)}:"] if split else []), *_filled_in(voice))
     ]
     text = cut("\n".join(lines), _MOST_FORM)
     return [preformatted(piece) for piece in chunks(text, _CHUNK)]
@@ -167,6 +170,21 @@ def _params(view: CheckpointView) -> list[Block]:
         return []
     heading = blocks.paragraph([("Parameters of the run",)])
     return [heading, *_long("\n".join(lines), _MOST_PARAMS, view)]
+
+
+def _rules(view: CheckpointView, *, show_values: bool) -> list[Block]:
+    """What the rules without people came to; what they read is not for everybody."""
+    said = rules.every(view.checkpoint)
+    if not said:
+        return []
+    shown = view.checkpoint.rules if show_values else ()
+    read = {fact.name: fact.value for one in shown for fact in one.read}
+    values = cut("\n".join(f"{one_line(k)}: {one_line(v)}" for k, v in read.items()), _MOST_READ)
+    heading = ("Rules without people, as they were when it was asked",)
+    return [
+        blocks.paragraph([heading, *((one,) for one in said)], _MOST_RULE),
+        *(preformatted(piece) for piece in chunks(values, _CHUNK)),
+    ]
 
 
 def _ids(view: CheckpointView) -> str:

@@ -74,11 +74,11 @@ class Directory:
     async def user_with(self, email: str) -> str | LookUpFailed:
         """The account with this address, by id."""
         try:
-            kept = await self._keep(("email", email), lambda: self._slack.user_with(email))
+            kept = await self._keep(("email", email), lambda: self._slack.user_with_email(email))
         except SlackError as error:
             return _failed(error)
-        found: str = kept.value
-        return found
+        found: str | None = kept.value
+        return found or LookUpFailed(f"nobody has the address {email}", is_nobody=True)
 
     @property
     def realm(self) -> str:
@@ -88,6 +88,15 @@ class Directory:
     def is_home(self, realm: str) -> bool:
         """Whether a principal of this realm, or of none, is of this workspace."""
         return realm in ("", self._home.realm)
+
+    async def zone(self, user_id: str) -> str | None:
+        """The time zone a person has set, an IANA name; None where Slack does not say in time."""
+        try:
+            async with asyncio.timeout(LOOK_UP_LIMIT_S):
+                account: Account = (await self._account(user_id)).value
+                return account.zone
+        except (TimeoutError, SlackError):
+            return None
 
     def unverified(self, realm: str, user_id: str, name: str) -> Caller:
         """A name for the audit trail, of somebody who decides nothing."""
@@ -114,7 +123,7 @@ class Directory:
     async def _look_up(self, realm: str, user_id: str, named: Iterable[str]) -> Caller:
         groups = sorted({*await self._groups_that_matter(), *named})
         account, members = await asyncio.gather(
-            self._keep(("account", user_id), lambda: self._slack.account(user_id)),
+            self._account(user_id),
             asyncio.gather(*(self._members(group) for group in groups)),
         )
         now = self._clock.monotonic()
@@ -136,6 +145,9 @@ class Directory:
         # On Enterprise Grid an account may belong to any workspace of the organisation.
         on_grid = self._home.realm != self._home.team_id
         return not account.is_stranger and (on_grid or account.team_id == self._home.team_id)
+
+    async def _account(self, user_id: str) -> _Kept:
+        return await self._keep(("account", user_id), lambda: self._slack.account(user_id))
 
     async def _members(self, group: str) -> _Kept:
         return await self._keep(("group", group), lambda: self._slack.group_members(group))

@@ -4,12 +4,16 @@ A button carries the option's place in the request, never its text; the request 
 up in is the one whose digest the button carries, too.
 """
 
-from bot.literal import cut, one_line
-from bot.tokens import option_index
+import re
+
+from bot.elsewhere import engine_of
+from bot.literal import Block, cut, one_line, plain
+from bot.tokens import OPEN_THERE, option_index
 from engine import Checkpoint, InputField, InputType
 
 _MOST_BUTTONS = 4
 _MOST_LABEL = 75
+_LINK = re.compile(r"https?://[!-~]{1,2900}")  # what Slack takes as the address of a button
 _TAKEN = frozenset({"approve", "reject", "details", "-", ""})  # what other buttons say
 
 
@@ -41,3 +45,12 @@ def pressed(checkpoint: Checkpoint, action_id: str) -> str | None:
     if index is None or field is None or index >= len(button_labels(checkpoint)):
         return None
     return field.options[index]
+
+
+def link_there(checkpoint: Checkpoint) -> tuple[Block, ...]:
+    """A button that leads to the gate's own page; whoever follows it signs in there."""
+    there = checkpoint.elsewhere
+    if there is None or not _LINK.fullmatch(there.url):
+        return ()
+    text = plain(f"Open in {engine_of(there)}", _MOST_LABEL)
+    return ({"type": "button", "action_id": OPEN_THERE, "text": text, "url": there.url},)

@@ -57,9 +57,10 @@ def show(view: CheckpointView) -> Message:
     return Message(spoken(view), blocks)
 
 
-def whoami(caller: Caller, roles: Mapping[str, Entitlement]) -> Message:
-    """Who somebody is to Signoff, and where their roles come from."""
-    return _said(notices.whoami_lines(caller, roles), notices.next_for_whoami(roles))
+def whoami(caller: Caller, roles: Mapping[str, Entitlement], more: Sequence[Line] = ()) -> Message:
+    """Who somebody is to Signoff, where their roles come from, and who acts for whom."""
+    lines = (*notices.whoami_lines(caller, roles), *more)
+    return _said(lines, notices.next_for_whoami(roles))
 
 
 def usage(command: str = COMMAND) -> Message:

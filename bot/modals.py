@@ -21,8 +21,15 @@ from bot.forms import form_blocks, input_block_id, reason_block_id
 from bot.literal import Block, cut, one_line, plain
 from bot.notices import counted, form_too_large, standing_still
 from bot.quorum import lapsed_lines, missing
-from bot.refusals import reason_refused
-from bot.tokens import APPROVE_IN_MODAL, DECISION_FORM, READ_ONLY, REJECT_IN_MODAL, FormState
+from bot.refusals import reason_refused, refusal
+from bot.tokens import (
+    APPROVE_IN_MODAL,
+    DECISION_FORM,
+    DETAILS,
+    READ_ONLY,
+    REJECT_IN_MODAL,
+    FormState,
+)
 from bot.wording import Explanation
 from engine import CheckpointView, Choice, ReasonRule, Refused, Rule, is_fillable
 
@@ -124,6 +131,32 @@ def counted_view(view: CheckpointView, choice: Choice) -> View:
 def refusal_view(why: Explanation, title: str = "Not recorded") -> View:
     """Why not, and what to do next."""
     return modal(title, explanation(why))
+
+
+def changed_view(view: CheckpointView, why: Explanation) -> View:
+    """The request is another than was seen: why that is refused, and the request as it is.
+
+    Its buttons carry the digest of what is shown here.
+    """
+    checkpoint = view.checkpoint
+    return modal(
+        "Not recorded",
+        [
+            *explanation(why),
+            prompt_block(checkpoint, _MOST_PROMPT, _MOST_LINES),
+            *fact_blocks(checkpoint.facts),
+            *(context(line) for line in request_lines(view)),
+            buttons(checkpoint, APPROVE_IN_MODAL, REJECT_IN_MODAL, DETAILS),
+        ],
+    )
+
+
+def refusal_of(refused: Refused, view: CheckpointView) -> View:
+    """What a refused answer leads to; where only the digest was another, the request as it is."""
+    why = refusal(refused, view)
+    if view.checkpoint.is_open and {f.rule for f in refused.reasons} == {Rule.DIGEST}:
+        return changed_view(view, why)
+    return refusal_view(why)
 
 
 def error_view(what: Explanation) -> View:

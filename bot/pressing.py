@@ -4,9 +4,9 @@ from datetime import timedelta
 from functools import partial
 
 from bot import nudges
+from bot.counting import count
 from bot.directory import Directory
 from bot.mentions import NOBODY, mentioning
-from bot.reach import count
 from bot.slack import Slack
 from bot.summons import Summons
 from bot.threads import reply
@@ -15,14 +15,14 @@ from engine import (
     Delivered,
     Delivery,
     DeliveryKind,
+    Headcount,
     Later,
     Outcome,
-    Reach,
     Store,
     checkpoint_view,
     escalate,
-    note_reach,
-    reach_of,
+    headcount_of,
+    note_shortage,
     reminder_after,
     targets_of,
 )
@@ -82,17 +82,17 @@ class Pressing:
     async def _look(self, view: CheckpointView) -> Outcome:
         """Look whether enough people could decide; again later, while that is in doubt."""
         checkpoint_id = view.checkpoint.id
-        found = await self._store.read(partial(reach_of, checkpoint_id=checkpoint_id))
+        found = await self._store.read(partial(headcount_of, checkpoint_id=checkpoint_id))
         if found is None:
             return Delivered()
         least, most = await self._bounds(view, found)
         could = most if most < found.needed else None
         if could is not None or least >= found.needed:
-            noted = partial(note_reach, checkpoint_id=checkpoint_id, could=could)
+            noted = partial(note_shortage, checkpoint_id=checkpoint_id, could=could)
             await self._store.write(noted)
         return Delivered() if least >= found.needed else Later(_LOOK_AGAIN)
 
-    async def _bounds(self, view: CheckpointView, found: Reach) -> tuple[int, int]:
+    async def _bounds(self, view: CheckpointView, found: Headcount) -> tuple[int, int]:
         """How many people can decide at least, and at most."""
         if found.is_short and found.at_most is not None:
             return 0, found.at_most

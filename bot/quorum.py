@@ -51,25 +51,26 @@ def lapsed_lines(view: CheckpointView, choice: Choice) -> tuple[Line, ...]:
 
 
 def in_short(view: CheckpointView) -> tuple[str, ...]:
-    """The lapsed votes in one part: `no longer counts: Bob`."""
+    """The lapsed votes in one part: `not counted any more: Bob`."""
     names = [name_of(voice.person) for voice in view.voices if voice.lapsed]
     if not names or not view.checkpoint.is_open:
         return ()
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    verb = "no longer counts" if len(names) == 1 else "no longer count"
-    return (f"{verb}: {', '.join(names[:_MOST_NAMED])}{more}",)
+    return (f"not counted any more: {', '.join(names[:_MOST_NAMED])}{more}",)
 
 
 def _lapse(voice: Voice) -> str:
     why = "; ".join(_why(finding) for finding in voice.lapsed)
-    return f"{name_of(voice.person)}'s {_GIVEN[voice.choice]} no longer counts: {why}"
+    is_gone = any(finding.rule is not Rule.LOOK_UP for finding in voice.lapsed)
+    verb = "no longer counts" if is_gone else "does not count now"
+    return f"{name_of(voice.person)}'s {_GIVEN[voice.choice]} {verb}: {why}"
 
 
 def _why(finding: Finding) -> str:
     needed, found = (cut(one_line(t), _MOST_FOUND) for t in (finding.needed, finding.found))
     match finding.rule:
         case Rule.LOOK_UP:
-            return "who they are could not be looked up again here"
+            return "who they are could not be looked up again there"
         case Rule.STANDING if finding.found == Standing.DEACTIVATED:
             return "the account is deactivated"
         case Rule.STANDING:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import assert_never
 
-from bot import elsewhere
+from bot import elsewhere, rules
 from bot.literal import cut, one_line
 from bot.notices import look_up_failed
 from bot.wording import (
@@ -52,8 +52,20 @@ def refusal(refused: Refused, view: CheckpointView) -> Explanation:
 
 def role_refusal(refused: Refused, tenant: str) -> Explanation:
     """A refusal that concerns no checkpoint: the role alone was missing."""
+    for finding in refused.reasons:
+        if finding.rule is Rule.ENABLED:
+            return disabled(finding)
     finding = next(finding for finding in refused.reasons if finding.rule is Rule.ROLE)
     return role_refused(finding, tenant)
+
+
+def disabled(finding: Finding) -> Explanation:
+    """An Admin has stopped this person, everywhere."""
+    return Explanation(
+        "You were stopped here",
+        ((f"An Admin had you {one_line(finding.found)}: you decide nothing, anywhere.",),),
+        "Ask an Admin: signoff people enable … lets you act again.",
+    )
 
 
 def _explained(  # noqa: C901, PLR0911, PLR0912 - one arm per rule, so that a new rule fails the type check
@@ -71,8 +83,12 @@ def _explained(  # noqa: C901, PLR0911, PLR0912 - one arm per rule, so that a ne
             return _changed(finding, checkpoint)
         case Rule.STANDING:
             return standing_refused(finding, checkpoint.tenant)
+        case Rule.ENABLED:
+            return disabled(finding)
         case Rule.ROLE:
             return role_refused(finding, checkpoint.tenant)
+        case Rule.DELEGATION:
+            return _delegation(finding)
         case Rule.APPROVERS:
             return _approvers(finding)
         case Rule.ASSIGNED:
@@ -89,7 +105,7 @@ def _explained(  # noqa: C901, PLR0911, PLR0912 - one arm per rule, so that a ne
             return _quorum(finding)
         case Rule.ALONE:
             return alone_refused(finding)
-        case Rule.CANCELLABLE | Rule.RETRYABLE | Rule.STANDSTILL:
+        case Rule.CANCELLABLE | Rule.RETRYABLE | Rule.STANDSTILL | Rule.PEOPLE:
             return steering_refused("That cannot be done now", finding)
         case _:
             assert_never(finding.rule)
@@ -129,7 +145,8 @@ def _withdrawn(view: CheckpointView, at: datetime) -> Line:
 def _already(word: str, view: CheckpointView) -> Explanation:
     voices = deciders(view)
     at = view.checkpoint.ended_at or view.checkpoint.expires_at
-    who = names_of(voices) or "somebody"
+    rule = rules.approved_by(view.checkpoint)
+    who = names_of(voices) or ("somebody" if rule is None else f"{rule.name}, nobody was asked,")
     lines: list[Line] = [(f"Already {word} by {who} on ", Moment(at, after="."))]
     lines += [
         (f"Reason: {cut(one_line(voice.reason), _MOST_REASON)}",)
@@ -217,6 +234,14 @@ def _approvers(finding: Finding) -> Explanation:
         "You are not among its approvers",
         ((f"Only these may decide: {named}. You are {one_line(finding.found)}.",),),
         "Ask one of them to decide.",
+    )
+
+
+def _delegation(finding: Finding) -> Explanation:
+    return Explanation(
+        "Nobody lends you their place",
+        ((f"{cut(one_line(finding.found), _MOST_QUOTED)}.",),),
+        "Ask one of its approvers to decide, or to delegate to you anew.",
     )
 
 

@@ -20,6 +20,9 @@ def help_lines(command: str = RUN_COMMAND) -> tuple[Line, ...]:
     return (
         (f"{command} run DAG key=value …: start a run of a DAG, with its parameters",),
         (f"{command} run: which DAGs you may run",),
+        (f"{command} delegate @NAME until friday because REASON: lend your place as an approver",),
+        (f"{command} delegate list, delegate end ID: what you lend, and are lent",),
+        (f"{command} link CODE: say that an account elsewhere is yours",),
         (f"{command} help: this",),
         ('Values with spaces stand in quotes: reason="the second try".',),
         ("Where several tenants have a DAG of this name, add tenant:NAME.",),

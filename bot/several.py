@@ -34,6 +34,7 @@ from engine import (
 TITLE = "Decide several"
 
 _MOST_OPTION = 75
+_MOST_ASKED = 50
 _MOST_SUBJECT = 120
 _MOST_PROMPT = 400
 _MOST_LINES = 3
@@ -43,14 +44,12 @@ _MOST_WHY = 120
 _MOST_LABEL = 300
 _MOST_HINT = 500
 _WORDS = {Choice.APPROVE: "Approve all of these", Choice.REJECT: "Reject all of these"}
-_MARKS = {True: "✅", False: "⚠️"}
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What became of one answer of several: recorded or not, and in a sentence."""
+    """What became of one answer of several: whether it was recorded, and a sentence of it."""
 
-    subject: str
     recorded: bool
     said: str
 
@@ -109,7 +108,7 @@ def results(told: Sequence[Told]) -> View:
     """What became of each."""
     recorded = sum(1 for one in told if one.recorded)
     lines: list[Line] = [
-        (f"{_MARKS[one.recorded]} {cut(one.subject, _MOST_SUBJECT)}: {one.said}",) for one in told
+        (one.said if one.recorded else f"⚠️ Not recorded: {one.said}",) for one in told
     ]
     blocks = [section(f"Recorded {recorded} of {len(told)}."), paragraph(lines)]
     if recorded < len(told):
@@ -137,8 +136,8 @@ def reason_missing(
     wanting = [v.checkpoint for v in views if _rule(v, choice) is ReasonRule.REQUIRED]
     if reason.strip() or not wanting:
         return None
-    subject = cut(wording.subject(wanting[0]), _MOST_SUBJECT)
-    return {_reason_id(_short(targets)): f"A reason is required to {choice} {subject}."}
+    said = f"A reason is required to {choice} {told_apart(wanting[0])}."
+    return {_reason_id(_short(targets)): said}
 
 
 def reason_for(view: CheckpointView, choice: Choice, reason: str) -> str:
@@ -153,7 +152,7 @@ def _ticks(ready: Sequence[Checkpoint]) -> Block:
     options = [
         {
             "text": plain(f"{wording.subject(one)} · {one_line(one.tenant)}", _MOST_OPTION),
-            "description": plain(one_line(one.prompt), _MOST_OPTION),
+            "description": plain(_description(one), _MOST_OPTION),
             "value": str(target_of(one)),
         }
         for one in ready
@@ -166,13 +165,25 @@ def _ticks(ready: Sequence[Checkpoint]) -> Block:
     }
 
 
+def _description(checkpoint: Checkpoint) -> str:
+    """What is asked, and what tells it from another run's same question."""
+    asked = cut(one_line(checkpoint.prompt), _MOST_ASKED) or "(no prompt)"
+    return f"{asked} · digest {wording.short_digest(checkpoint.request_digest)}"
+
+
+def told_apart(checkpoint: Checkpoint) -> str:
+    """`deploy · approve (1a2b3c4d)`: the same question of two runs has two digests."""
+    subject = cut(wording.subject(checkpoint), _MOST_SUBJECT)
+    return f"{subject} ({wording.short_digest(checkpoint.request_digest)})"
+
+
 def _left_out(apart: Sequence[Apart]) -> list[Block]:
     if not apart:
         return []
-    lines: list[Line] = [("Not together with others:",)]
-    for one in apart[:_MOST_APART]:
-        subject = cut(wording.subject(one.checkpoint), _MOST_SUBJECT)
-        lines.append((f"{subject}: {why_apart(one.why)}",))
+    lines: list[Line] = [
+        ("Not together with others:",),
+        *((f"{told_apart(a.checkpoint)}: {why_apart(a.why)}",) for a in apart[:_MOST_APART]),
+    ]
     if len(apart) > _MOST_APART:
         lines.append((f"and {len(apart) - _MOST_APART} more",))
     return [paragraph(lines)]

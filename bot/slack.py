@@ -88,6 +88,7 @@ class Account:
     is_deleted: bool
     is_guest: bool
     is_stranger: bool
+    zone: str | None = None  # an IANA name, as the person has set it
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,12 +210,25 @@ class Slack:
             is_deleted=bool(found.get("deleted")),
             is_guest=bool(found.get("is_restricted") or found.get("is_ultra_restricted")),
             is_stranger=bool(found.get("is_stranger")),
+            zone=found.get("tz"),
         )
 
-    async def user_with(self, email: str) -> str:
-        """The id of the account with this address; needs a scope of its own."""
-        answer = await self._call("users.lookupByEmail", email=email)
-        return str(answer["user"]["id"])
+    async def user_with_email(self, email: str) -> str | None:
+        """The id of the active account with this address; None when there is none."""
+        try:
+            return str((await self._call("users.lookupByEmail", email=email))["user"]["id"])
+        except SlackRefused as error:
+            if error.code == "users_not_found":
+                return None
+            raise
+
+    async def user_named(self, name: str) -> str | None:
+        """The id of the active account with this user name; None when there is none."""
+        async for page in self._pages("users.list", limit=200):
+            for found in page["members"]:
+                if found["name"] == name and not found.get("deleted"):
+                    return str(found["id"])
+        return None
 
     async def group_members(self, group: str) -> frozenset[str]:
         """The user ids of a user group; empty when there is no such group."""
@@ -251,20 +265,22 @@ class Slack:
         return _channel(answer["channel"])
 
     async def _channel_named(self, name: str) -> Channel | None:
-        cursor = ""
-        while True:
-            answer = await self._call(
-                "conversations.list",
-                types="public_channel,private_channel",
-                limit=1000,
-                cursor=cursor,
-            )
-            for found in answer["channels"]:
+        kinds = "public_channel,private_channel"
+        async for page in self._pages("conversations.list", types=kinds, limit=1000):
+            for found in page["channels"]:
                 if found["name"] == name:
                     return _channel(found)
+        return None
+
+    async def _pages(self, method: str, **arguments: Any) -> AsyncIterator[Any]:
+        """Every page of a listing."""
+        cursor = ""
+        while True:
+            answer = await self._call(method, cursor=cursor, **arguments)
+            yield answer
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:
-                return None
+                return
 
     async def _call(self, method: str, **arguments: Any) -> Any:
         # Whoever goes on asking before the time Slack named is made to wait longer.

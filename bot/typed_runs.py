@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bot.typed import DASHES, MOST_SAID, QUOTES, Help, NotUnderstood, near, split
+from bot.typed_people import PeopleRequest, read_delegate, read_link
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +17,9 @@ class StartRun:
     tenant: str | None = None
 
 
-RunRequest = StartRun | Help | NotUnderstood
+RunRequest = StartRun | PeopleRequest | Help | NotUnderstood
 
-_SUBCOMMANDS = ("run", "help")
+_SUBCOMMANDS = ("run", "delegate", "link", "help")
 _ALIASES = {
     "start": "run",
     **dict.fromkeys(("", "?", "-h", "--help", "usage"), "help"),
@@ -27,6 +28,10 @@ _MOST_NAME = 80
 _TENANT = re.compile(r"(?:-{1,2}tenant=|-{0,2}tenant:)(?P<tenant>.*)", re.IGNORECASE)
 _FLAG = re.compile(r"-{1,2}tenant", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_ESCAPED = re.compile(
+    r"<(?:(?P<sign>[@#])(?P<id>[A-Z0-9]{2,})|!subteam\^(?P<group>[A-Z0-9]+)"
+    r"|(?P<link>(?:https?|mailto):[^|>\s]+))(?:\|(?P<label>[^>]*))?>"
+)
 _DASHES = str.maketrans(DASHES)
 
 
@@ -36,11 +41,27 @@ def understood_run(text: str) -> RunRequest:
     first = words[0].translate(_DASHES).lower() if words else ""
     match _ALIASES.get(first, first):
         case "run":
-            return _start(words[1:])
+            return _start(split(_as_typed(text), QUOTES)[1:])
+        case "delegate":
+            return read_delegate(words[1:])
+        case "link":
+            return read_link(words[1:])
         case "help":
             return Help()
         case _:
             return NotUnderstood(words[0][:MOST_SAID], _meant(words[0]))
+
+
+def _as_typed(text: str) -> str:
+    """Names and links as they were typed: Slack escapes them, and a parameter wants none of that.
+
+    Where Slack leaves the name out, its id is all there is.
+    """
+    return _ESCAPED.sub(lambda found: f"{found['sign'] or ''}{_name(found)}", text)
+
+
+def _name(found: re.Match[str]) -> str:
+    return found["label"] or found["id"] or found["group"] or found["link"]
 
 
 def _meant(word: str) -> str | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
-from bot import elsewhere
+from bot import elsewhere, rules
 from bot.agreement import alike, is_split, largest_group
 from bot.literal import cut, one_line
 from bot.times import duration, utc
@@ -79,9 +79,15 @@ def name_of(person: PersonView) -> str:
     return cut(one_line(person.name), _MOST_NAME) or "(name erased)"
 
 
+def voice_of(voice: Voice) -> str:
+    """`Bob`, or `Bob for Alice` where Alice lent her place."""
+    who = name_of(voice.person)
+    return who if voice.on_behalf is None else f"{who} for {name_of(voice.on_behalf)}"
+
+
 def names_of(voices: Sequence[Voice]) -> str:
-    """`Ana`, `Ana and Bob`, `Ana, Bob and 3 more`."""
-    names = [name_of(voice.person) for voice in voices]
+    """`Ana`, `Ana and Bob for Cid`, `Ana, Bob and 3 more`."""
+    names = [voice_of(voice) for voice in voices]
     if len(names) > _MOST_NAMES:
         names = [*names[: _MOST_NAMES - 1], f"{len(names) - _MOST_NAMES + 1} more"]
     if len(names) <= 1:
@@ -127,7 +133,8 @@ def state_word(state: CheckpointState) -> str:
 def header(view: CheckpointView) -> str:
     """`✅ Approved: deploy · approve_release`."""
     checkpoint = view.checkpoint
-    word = elsewhere.state_word(checkpoint) or state_word(checkpoint.state)
+    by_rule = "" if rules.approved_by(checkpoint) is None else " by rule"
+    word = elsewhere.state_word(checkpoint) or f"{state_word(checkpoint.state)}{by_rule}"
     return f"{word}: {subject(checkpoint)}"
 
 
@@ -204,6 +211,8 @@ def ending(view: CheckpointView) -> Line:
 
 
 def _decided(view: CheckpointView, choice: Choice, at: datetime) -> Line:
+    if (rule := rules.approved_by(view.checkpoint)) is not None:
+        return (rule.name.capitalize(), "nobody was asked", Moment(at))
     took = duration(at - view.checkpoint.created_at)
     needed = view.checkpoint.policy.needed(choice)
     counted = (tally(view, choice),) if needed > 1 else ()

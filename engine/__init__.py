@@ -9,9 +9,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from engine.accounts import written as written_account
     from engine.answering import Answers
     from engine.asking import AskedAgain, ask_again
     from engine.attempts import Missing, note_unknown, note_unseen, note_unverified
+    from engine.auto.facts import Given
+    from engine.auto.judging import Judgement
+    from engine.auto.judging import approving as approving_rule
+    from engine.auto.judging import judge as judge_rules
+    from engine.auto.outcomes import Came, FactRead, RuleOutcome
+    from engine.auto.rules import outcomes_of
     from engine.backends.airflow import Airflow
     from engine.backends.airflow_login import AirflowLogin, AirflowPassword, AirflowToken
     from engine.backends.prefect import Prefect
@@ -35,26 +42,32 @@ if TYPE_CHECKING:
     from engine.dagfolder import DagFolder, Filed, Shelf, near_name
     from engine.decisions import Decided, admit, decide, expire_now
     from engine.declaration import Declared, checkpoint, declare, python, shell
+    from engine.delegating import delegate, end_delegation
+    from engine.disabling import disable, enable
     from engine.driving.runner import RunnerSettings
     from engine.driving.worker import drive_here, free_dead, work
     from engine.eligibility import StillAsked
     from engine.ending import sweep_expiry
+    from engine.entitlement import Grant
     from engine.errors import (
         BackendDenied,
         BackendError,
         BackendUnreachable,
         CheckpointNotFound,
         DagNotFound,
+        InvalidAccount,
         InvalidDag,
         InvalidParams,
         InvalidPrincipal,
         InvalidSettings,
+        PersonNotFound,
         RunNotFound,
         SignoffError,
         StoreBusy,
         StoreError,
     )
     from engine.escalation import Targets, targets_of
+    from engine.explaining import Prospect, explain
     from engine.export.airflow import to_airflow
     from engine.export.prefect import to_prefect
     from engine.export.result import Exported, NotExported
@@ -66,9 +79,11 @@ if TYPE_CHECKING:
         Health,
         WaitingGate,
     )
+    from engine.headcount import Headcount
     from engine.heartbeat import Heartbeat
     from engine.identity import (
         Caller,
+        Delegation,
         Entitlement,
         Identity,
         IdentityKind,
@@ -79,7 +94,9 @@ if TYPE_CHECKING:
         Standing,
         Surface,
     )
+    from engine.lenders import earlier_voters, lenders_of
     from engine.lifecycle import action_on_expiry, is_extendable, is_extended
+    from engine.linking import LinkCode, Linked, ask_link, confirm_link, unlink
     from engine.liveness import holder_name
     from engine.mirror import Mirror
     from engine.model import (
@@ -138,7 +155,6 @@ if TYPE_CHECKING:
         backend_statuses,
         checkpoint_view,
         deliveries_of,
-        earlier_voters,
         granted_groups,
         listed_checkpoints,
         listed_runs,
@@ -149,7 +165,20 @@ if TYPE_CHECKING:
         run_view,
         troubled_deliveries,
     )
-    from engine.reach import Reach
+    from engine.reaching import Members, Reach, reach
+    from engine.registry import (
+        DelegationView,
+        PersonFile,
+        account_named,
+        ensure_caller,
+        ensure_named,
+        file_of,
+        person_file,
+        person_files,
+        person_named,
+        remember_home,
+        roles_by_account,
+    )
     from engine.reminders import reminder_after
     from engine.report import Broken, Verified
     from engine.report import export as export_trail
@@ -190,6 +219,7 @@ if TYPE_CHECKING:
     from engine.task_events import Happened, TaskEvent
     from engine.tasks.check import check_dag
     from engine.tasks.logs import CUT_MARK, log_path
+    from engine.tasks.redaction import secret_sources
     from engine.ticks import in_words as schedule_in_words
     from engine.ticks import local as local_time
     from engine.ticks import ticks as ticks_of
@@ -209,7 +239,8 @@ if TYPE_CHECKING:
         shown_url,
         upgrade_database,
     )
-    from engine.waiting import able, escalate, holders, note_reach, reach_of, was_posted
+    from engine.voices import one_voice_each
+    from engine.waiting import able, escalate, headcount_of, holders, note_shortage, was_posted
     from engine.watching import Watch
 
 _HOME = {
@@ -295,6 +326,15 @@ _HOME = {
     "StoreBusy": ("engine.errors", "StoreBusy"),
     "StoreError": ("engine.errors", "StoreError"),
     "Caller": ("engine.identity", "Caller"),
+    "Came": ("engine.auto.outcomes", "Came"),
+    "FactRead": ("engine.auto.outcomes", "FactRead"),
+    "Given": ("engine.auto.facts", "Given"),
+    "Judgement": ("engine.auto.judging", "Judgement"),
+    "RuleOutcome": ("engine.auto.outcomes", "RuleOutcome"),
+    "approving_rule": ("engine.auto.judging", "approving"),
+    "judge_rules": ("engine.auto.judging", "judge"),
+    "outcomes_of": ("engine.auto.rules", "outcomes_of"),
+    "secret_sources": ("engine.tasks.redaction", "secret_sources"),
     "Cause": ("engine.model", "Cause"),
     "Checkpoint": ("engine.model", "Checkpoint"),
     "CheckpointId": ("engine.model", "CheckpointId"),
@@ -345,22 +385,54 @@ _HOME = {
     "approver_groups": ("engine.queries", "approver_groups"),
     "checkpoint_view": ("engine.queries", "checkpoint_view"),
     "deliveries_of": ("engine.queries", "deliveries_of"),
-    "earlier_voters": ("engine.queries", "earlier_voters"),
+    "lenders_of": ("engine.lenders", "lenders_of"),
+    "delegate": ("engine.delegating", "delegate"),
+    "end_delegation": ("engine.delegating", "end_delegation"),
+    "disable": ("engine.disabling", "disable"),
+    "enable": ("engine.disabling", "enable"),
+    "LinkCode": ("engine.linking", "LinkCode"),
+    "Linked": ("engine.linking", "Linked"),
+    "ask_link": ("engine.linking", "ask_link"),
+    "confirm_link": ("engine.linking", "confirm_link"),
+    "unlink": ("engine.linking", "unlink"),
+    "DelegationView": ("engine.registry", "DelegationView"),
+    "PersonFile": ("engine.registry", "PersonFile"),
+    "account_named": ("engine.registry", "account_named"),
+    "written_account": ("engine.accounts", "written"),
+    "ensure_caller": ("engine.registry", "ensure_caller"),
+    "roles_by_account": ("engine.registry", "roles_by_account"),
+    "ensure_named": ("engine.registry", "ensure_named"),
+    "file_of": ("engine.registry", "file_of"),
+    "person_file": ("engine.registry", "person_file"),
+    "person_files": ("engine.registry", "person_files"),
+    "person_named": ("engine.registry", "person_named"),
+    "remember_home": ("engine.registry", "remember_home"),
+    "one_voice_each": ("engine.voices", "one_voice_each"),
+    "InvalidAccount": ("engine.errors", "InvalidAccount"),
+    "PersonNotFound": ("engine.errors", "PersonNotFound"),
+    "Delegation": ("engine.identity", "Delegation"),
+    "earlier_voters": ("engine.lenders", "earlier_voters"),
     "granted_groups": ("engine.queries", "granted_groups"),
+    "Prospect": ("engine.explaining", "Prospect"),
+    "explain": ("engine.explaining", "explain"),
+    "Members": ("engine.reaching", "Members"),
+    "Reach": ("engine.reaching", "Reach"),
+    "reach": ("engine.reaching", "reach"),
+    "Grant": ("engine.entitlement", "Grant"),
     "listed_checkpoints": ("engine.queries", "listed_checkpoints"),
     "listed_runs": ("engine.queries", "listed_runs"),
     "mine_page": ("engine.queries", "mine_page"),
     "pending_page": ("engine.queries", "pending_page"),
     "roles": ("engine.queries", "roles"),
     "run_view": ("engine.queries", "run_view"),
-    "Reach": ("engine.reach", "Reach"),
+    "Headcount": ("engine.headcount", "Headcount"),
     "Targets": ("engine.escalation", "Targets"),
     "targets_of": ("engine.escalation", "targets_of"),
     "able": ("engine.waiting", "able"),
     "escalate": ("engine.waiting", "escalate"),
     "holders": ("engine.waiting", "holders"),
-    "note_reach": ("engine.waiting", "note_reach"),
-    "reach_of": ("engine.waiting", "reach_of"),
+    "note_shortage": ("engine.waiting", "note_shortage"),
+    "headcount_of": ("engine.waiting", "headcount_of"),
     "was_posted": ("engine.waiting", "was_posted"),
     "action_on_expiry": ("engine.lifecycle", "action_on_expiry"),
     "is_extendable": ("engine.lifecycle", "is_extendable"),
@@ -477,6 +549,7 @@ __all__ = [
     "Broken",
     "CalledOff",
     "Caller",
+    "Came",
     "CatchUp",
     "Cause",
     "Checkpoint",
@@ -494,6 +567,8 @@ __all__ = [
     "Decided",
     "Declared",
     "Defaults",
+    "Delegation",
+    "DelegationView",
     "Delivered",
     "Delivery",
     "DeliveryKind",
@@ -504,13 +579,17 @@ __all__ = [
     "Escalation",
     "Exported",
     "Fact",
+    "FactRead",
     "FileLock",
     "Filed",
     "Finding",
     "Gate",
     "GateRule",
+    "Given",
+    "Grant",
     "GrantRecord",
     "Happened",
+    "Headcount",
     "Health",
     "Heartbeat",
     "Identity",
@@ -518,12 +597,17 @@ __all__ = [
     "Impossible",
     "InputField",
     "InputType",
+    "InvalidAccount",
     "InvalidDag",
     "InvalidParams",
     "InvalidPrincipal",
     "InvalidSettings",
+    "Judgement",
     "Later",
+    "LinkCode",
+    "Linked",
     "LocalMode",
+    "Members",
     "Mirror",
     "Missing",
     "NoRun",
@@ -534,7 +618,9 @@ __all__ = [
     "Outcome",
     "Page",
     "PendingSummary",
+    "PersonFile",
     "PersonId",
+    "PersonNotFound",
     "PersonView",
     "Policy",
     "PolicyRule",
@@ -543,6 +629,7 @@ __all__ = [
     "PrefectKey",
     "Principal",
     "PrincipalKind",
+    "Prospect",
     "PythonCall",
     "Reach",
     "ReasonRule",
@@ -550,6 +637,7 @@ __all__ = [
     "RetryLater",
     "Role",
     "Rule",
+    "RuleOutcome",
     "Ruling",
     "Run",
     "RunCause",
@@ -587,19 +675,23 @@ __all__ = [
     "Wanted",
     "Watch",
     "able",
+    "account_named",
     "action_on_expiry",
     "active_grants",
     "admit",
     "adopt",
     "agree",
     "approver_groups",
+    "approving_rule",
     "ask_again",
+    "ask_link",
     "backend_statuses",
     "begin_standstill",
     "cancel_run",
     "check_dag",
     "checkpoint",
     "checkpoint_view",
+    "confirm_link",
     "current_standstill",
     "dag_digest",
     "dag_to_json",
@@ -607,22 +699,31 @@ __all__ = [
     "decide",
     "decide_together",
     "declare",
+    "delegate",
     "deliveries_of",
+    "disable",
     "drive_here",
     "drop_claims",
     "earlier_voters",
+    "enable",
+    "end_delegation",
     "end_standstill",
+    "ensure_caller",
+    "ensure_named",
     "escalate",
     "examples",
     "expected_json",
     "expire_now",
+    "explain",
     "export_trail",
+    "file_of",
     "free_dead",
     "get_meta",
     "grant",
     "granted_groups",
     "groups_chosen",
     "groups_pending",
+    "headcount_of",
     "holder_name",
     "holders",
     "hurry_deliveries",
@@ -631,7 +732,9 @@ __all__ = [
     "is_fillable",
     "is_long_text",
     "is_whole",
+    "judge_rules",
     "latest_run",
+    "lenders_of",
     "listed_checkpoints",
     "listed_runs",
     "live_worker",
@@ -642,30 +745,38 @@ __all__ = [
     "move_postings",
     "must_be_alone",
     "near_name",
-    "note_reach",
+    "note_shortage",
     "note_unknown",
     "note_unseen",
     "note_unverified",
+    "one_voice_each",
     "option_label",
+    "outcomes_of",
     "pending_page",
     "pending_summary",
+    "person_file",
+    "person_files",
+    "person_named",
     "probe_writable",
     "python",
-    "reach_of",
+    "reach",
     "read_params",
     "read_policy",
     "read_source",
     "record_held",
     "record_posted",
     "record_shown",
+    "remember_home",
     "reminder_after",
     "repost",
     "retry_run",
     "revoke",
     "roles",
+    "roles_by_account",
     "run_view",
     "schedule_in_words",
     "schema_version",
+    "secret_sources",
     "set_meta",
     "several_chosen",
     "several_pending",
@@ -681,10 +792,12 @@ __all__ = [
     "to_airflow",
     "to_prefect",
     "troubled_deliveries",
+    "unlink",
     "upgrade_database",
     "verify_trail",
     "was_posted",
     "work",
+    "written_account",
 ]
 
 

@@ -121,7 +121,8 @@ def errand_of(tx: Tx, checkpoint_id: str) -> Errand | None:
     if checkpoint.effect is not Effect.PENDING:
         return None
     counting = checkpoints.latest(checkpoints.decisions(tx, checkpoint_id))
-    names = people.display_names(tx, [decision.person_id for decision in counting])
+    lenders = (decision.for_person for decision in counting if decision.for_person is not None)
+    names = people.display_names(tx, [*(one.person_id for one in counting), *lenders])
     return Errand(
         checkpoint=checkpoint,
         backend=record.backend,

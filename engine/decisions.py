@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from engine.attempts import Missing, missing, note_refusal
 from engine.ending import end_checkpoint, expired_if_due
 from engine.events import DecisionRecorded
-from engine.identity import Caller, Candidate, IdentityKind, Surface
+from engine.identity import Caller, Candidate, IdentityKind, PersonId, Surface
 from engine.lapsing import with_lapses
+from engine.lenders import with_lent
+from engine.lending import lesser
 from engine.model import (
     Cause,
     Checkpoint,
@@ -20,11 +22,10 @@ from engine.model import (
     Decision,
     JsonObject,
 )
-from engine.people import LocalMode, known, resolve
+from engine.people import LocalMode, known, requester_kinds, resolve
 from engine.policy import (
     Accepted,
     Answer,
-    Kinds,
     Refused,
     Ruling,
     Settled,
@@ -34,7 +35,7 @@ from engine.policy import (
     rule,
 )
 from engine.rulings import agree, lapsed
-from engine.store import checkpoints, people, postings, trail
+from engine.store import checkpoints, postings, trail
 from engine.store.writer import Tx
 
 
@@ -56,16 +57,19 @@ def decide(
 ) -> Decided | Missing:
     """Record one person's answer, and what follows from it.
 
-    `voters` are earlier voters, looked up again by the surface: an earlier vote
-    counts only when its voter is among them and is still entitled.
+    `voters` are earlier voters and whoever delegated to the caller or to them, looked up again
+    by the surface: an earlier vote counts only when its voter is among them and is still
+    entitled, and a delegation only when whoever made it is.
     """
     checkpoint = checkpoints.load(tx, checkpoint_id)
     if checkpoint is None:
         return missing(tx, caller, checkpoint_id)
     checkpoint = expired_if_due(tx, checkpoint)
+    looked_up = [resolve(tx, voter, checkpoint.tenant, local) for voter in voters]
     candidate = resolve(tx, caller, checkpoint.tenant, local)
-    votes = _standing_votes(tx, checkpoint, voters, local)
-    kinds = _requester_kinds(tx, checkpoint)
+    candidate = with_lent(tx, candidate, checkpoint, looked_up, local)
+    votes = _standing_votes(tx, checkpoint, looked_up, local)
+    kinds = requester_kinds(tx, checkpoint)
     ruling = rule(checkpoint, votes, candidate, answer, kinds)
     ruling = with_lapses(ruling, checkpoint, votes, candidate, kinds)
     match ruling:
@@ -106,27 +110,19 @@ def expire_now(
     )
 
 
-def _requester_kinds(tx: Tx, checkpoint: Checkpoint) -> Kinds:
-    accounts = people.identities_of(tx, checkpoint.requester)
-    return frozenset((account.kind, account.realm) for account in accounts)
-
-
 def _standing_votes(
-    tx: Tx, checkpoint: Checkpoint, voters: Sequence[Caller], local: LocalMode | None
+    tx: Tx, checkpoint: Checkpoint, looked_up: Sequence[Candidate], local: LocalMode | None
 ) -> list[Vote]:
-    by_person = {
-        candidate.person_id: candidate
-        for candidate in (resolve(tx, voter, checkpoint.tenant, local) for voter in voters)
-    }
-    return [
-        Vote(
-            decision.person_id,
-            decision.choice,
-            by_person.get(decision.person_id) or _os_user(tx, checkpoint, decision, local),
-            decision.inputs,
+    by_account = {candidate.caller.identity: candidate for candidate in looked_up}
+    votes = []
+    for decision in checkpoints.latest(checkpoints.decisions(tx, checkpoint.id)):
+        voter = by_account.get(decision.identity) or _os_user(tx, checkpoint, decision, local)
+        if voter is not None and decision.for_person is not None:
+            voter = with_lent(tx, voter, checkpoint, looked_up, local)
+        votes.append(
+            Vote(decision.person_id, decision.choice, voter, decision.inputs, decision.for_person)
         )
-        for decision in checkpoints.latest(checkpoints.decisions(tx, checkpoint.id))
-    ]
+    return votes
 
 
 def _os_user(
@@ -148,6 +144,7 @@ def _said_before(
         last is not None
         and (last.choice, last.reason, last.identity)
         == (answer.choice, answer.reason, candidate.caller.identity)
+        and last.for_person == _lender(ruling)
         and agree(last.inputs, ruling.inputs)
         and lapsed(ruling.trace) == lapsed(checkpoints.last_trace(tx, checkpoint.id))
     )
@@ -162,13 +159,14 @@ def _record(
     have: int,
     needed: int,
 ) -> None:
-    held = candidate.entitlement
+    held = lesser(candidate, ruling.lender)
     if held is None:
         raise AssertionError("the policy accepted somebody without a role")
     caller = candidate.caller
     decision = Decision(
         checkpoint_id=checkpoint.id,
         person_id=candidate.person_id,
+        for_person=_lender(ruling),
         choice=answer.choice,
         reason=answer.reason,
         inputs=ruling.inputs,
@@ -187,6 +185,7 @@ def _record(
             checkpoint_id=checkpoint.id,
             choice=answer.choice,
             person=candidate.person_id,
+            for_person=_lender(ruling),
             role=held.role.label,
             surface=caller.surface,
             request_digest=answer.request_digest,
@@ -208,9 +207,19 @@ def _output(answer: Answer, ruling: Settled, candidate: Candidate) -> JsonObject
     return {
         **ruling.inputs,
         "decision": ruling.state,
-        "decided_by": candidate.caller.name,
+        "decided_by": _called(candidate, ruling),
         "reason": answer.reason,
     }
+
+
+def _lender(ruling: Accepted | Settled) -> PersonId | None:
+    return None if ruling.lender is None else ruling.lender.delegation.delegator
+
+
+def _called(candidate: Candidate, ruling: Settled) -> str:
+    """`Bob`, or `Bob for Alice`."""
+    name = candidate.caller.name
+    return name if ruling.lender is None else f"{name} for {ruling.lender.name}"
 
 
 def admit(
@@ -220,17 +229,21 @@ def admit(
     choice: Choice,
     request_digest: str,
     local: LocalMode | None = None,
+    lenders: Sequence[Caller] = (),
 ) -> Decided | Missing | Checkpoint:
     """Whether this caller may even be shown the form to decide; a refusal is audited.
 
-    The answer itself is judged again, in full, by `decide`.
+    `lenders` are those who delegated to the caller, looked up by the surface. The answer
+    itself is judged again, in full, by `decide`.
     """
     checkpoint = checkpoints.load(tx, checkpoint_id)
     if checkpoint is None:
         return missing(tx, caller, checkpoint_id)
     checkpoint = expired_if_due(tx, checkpoint)
+    looked_up = [resolve(tx, lender, checkpoint.tenant, local) for lender in lenders]
     candidate = resolve(tx, caller, checkpoint.tenant, local)
-    trace = admission(checkpoint, candidate, request_digest, _requester_kinds(tx, checkpoint))
+    candidate = with_lent(tx, candidate, checkpoint, looked_up, local)
+    trace = admission(checkpoint, candidate, request_digest, requester_kinds(tx, checkpoint))
     if all(finding.passed for finding in trace):
         return checkpoint
     refused = Refused(tuple(trace))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from engine.identity import IdentityKind, PersonId, Principal, PrincipalKind, Role
 from engine.model import Checkpoint
 from engine.policy import LOWEST_DECIDING_ROLE
-from engine.store import people
+from engine.store import links, people
 from engine.store.writer import Tx
 
 
@@ -32,7 +32,7 @@ def still_asked(tx: Tx, checkpoint: Checkpoint, decided: Collection[PersonId]) -
     if not policy.approvers and assigned is None:
         return StillAsked(role, but_requester=not policy.self_approval)
     started_by = () if there is None else there.started_by
-    barred = set() if policy.self_approval else {checkpoint.requester}
+    barred = set() if policy.self_approval else {links.person_of_today(tx, checkpoint.requester)}
     named = [
         name
         for principal in policy.approvers or assigned or ()

@@ -7,13 +7,16 @@ means bad input that cannot be acted on, broken infrastructure, or a bug.
     ├── BackendError
     │   ├── BackendUnreachable  down, too slow, or answering nonsense; trying again may help
     │   └── BackendDenied       wrong credentials, or an account without the rights
+    ├── InvalidAccount          a text that names no account that can be linked or stopped
     ├── InvalidDag              a DAG file or value that cannot run; carries every problem found
+    ├── InvalidExpression       a rule that is no expression, or names what is not there
     ├── InvalidParams           values that do not fit the parameters a DAG declares
     ├── InvalidPrincipal        a text that names no user, group, e-mail or OS user
     ├── InvalidSettings         the configuration contradicts itself
     ├── NotFound
     │   ├── CheckpointNotFound
     │   ├── DagNotFound
+    │   ├── PersonNotFound
     │   └── RunNotFound
     ├── LeaseLost               somebody else drives this run now; whoever sees this stops at once
     └── StoreError
@@ -58,6 +61,10 @@ class BackendDenied(BackendError):
     """It refuses our credentials, or our account lacks a right."""
 
 
+class InvalidAccount(SignoffError):
+    """A text that names no account, or one that needs to be told in full."""
+
+
 class InvalidDag(SignoffError):
     """A DAG that cannot run. Says every problem at once, each with its place."""
 
@@ -75,6 +82,10 @@ class InvalidParams(SignoffError):
         super().__init__(
             "\n".join(f"parameter {name!r} {sentence}" for name, sentence in problems.items())
         )
+
+
+class InvalidExpression(SignoffError):
+    """An expression that cannot be read; the message goes on after where it stands."""
 
 
 class InvalidPrincipal(SignoffError):
@@ -115,6 +126,14 @@ class DagNotFound(NotFound):
             f"there is no file {name!r}, and no DAG of that name in the folder{meant} "
             "`signoff dags list` shows what is there"
         )
+
+
+class PersonNotFound(NotFound):
+    """Nobody on record is meant by this text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        super().__init__(f"there is nobody {text!r}: `signoff people show` lists who is known")
 
 
 class RunNotFound(NotFound):

@@ -5,6 +5,7 @@ reasons are personal and travel beside it, so that they can be erased alone.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -110,11 +111,21 @@ class CheckpointOpened(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RulesEvaluated(Event):
+    """The rules of a checkpoint were evaluated as it opened; the values they read are personal."""
+
+    task: str
+    rules: tuple[Mapping[str, Any], ...]  # `rule`, `when`, `came`, `why`
+    approved_by: int | None = None  # the rule that approves, where one does
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionRecorded(Event):
     """One person's answer was counted."""
 
     choice: str
     person: PersonId
+    for_person: PersonId | None = None  # who lent their place, when it was a delegate
     role: str
     surface: str
     request_digest: str
@@ -258,6 +269,85 @@ class RoleChangeRefused(Event):
 
     tenant: str
     person: PersonId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonDisabled(Event):
+    """An Admin stopped a person: they decide nothing, anywhere, until they are enabled."""
+
+    person: PersonId
+    by: PersonId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonEnabled(Event):
+    """An Admin let a person act again."""
+
+    person: PersonId
+    by: PersonId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkAsked(Event):
+    """An account waits for somebody to say, in Slack, that it is theirs."""
+
+    by: PersonId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkRefused(Event):
+    """Somebody gave a code that links nothing to them."""
+
+    person: PersonId
+    suppressed_before: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityLinked(Event):
+    """A person said, in Slack, that an account is theirs."""
+
+    person: PersonId
+    asked_by: PersonId
+    was: PersonId | None = None  # who it was on record as until now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityUnlinked(Event):
+    """An account is no longer a person's."""
+
+    person: PersonId
+    by: PersonId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelegationMade(Event):
+    """A person lends another their place on approver lists, for a while."""
+
+    delegation: str
+    delegator: PersonId
+    delegate: PersonId
+    starts_at: datetime
+    ends_at: datetime
+    by: PersonId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelegationEnded(Event):
+    """Somebody ended a delegation before its time."""
+
+    delegation: str
+    by: PersonId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleChangeRefused(Event):
+    """Somebody may not change what is known of people, or what they wanted could not be."""
+
+    action: str
+    person: PersonId
+    surface: str
+    rules: tuple[str, ...]
+    suppressed_before: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import NewType, Self
 
 from engine.errors import InvalidPrincipal
 
 PersonId = NewType("PersonId", str)
+DelegationId = NewType("DelegationId", str)
 
 
 class Role(IntEnum):
@@ -162,3 +164,43 @@ class Candidate:
     caller: Caller
     entitlement: Entitlement | None
     kinds: frozenset[tuple[IdentityKind, str]] = frozenset()  # (kind, realm) of all identities
+    accounts: frozenset[Identity] = frozenset()  # all that are known to be theirs
+    formerly: frozenset[PersonId] = frozenset()  # other persons, since found to be this one
+    disabled_at: datetime | None = None  # an Admin stopped them: they decide nothing, anywhere
+    lent: tuple["Lending", ...] = ()  # delegations to them, as they stand now
+
+    def is_person(self, person_id: PersonId) -> bool:
+        """Whether this is the person meant, by their id of today or an earlier one."""
+        return person_id == self.person_id or person_id in self.formerly
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delegation:
+    """One person lends another their place on approver lists, from then until then (UTC)."""
+
+    id: DelegationId
+    delegator: PersonId
+    delegate: PersonId
+    starts_at: datetime
+    ends_at: datetime  # as it was made; it ends with this instant
+    reason: str = ""
+    ended_at: datetime | None = None  # by somebody, before its time
+
+    @property
+    def over_at(self) -> datetime:
+        """When it ends, or did."""
+        return self.ends_at if self.ended_at is None else min(self.ended_at, self.ends_at)
+
+    def holds_at(self, at: datetime) -> bool:
+        """Whether it lends anything at this instant."""
+        return self.starts_at <= at < self.over_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lending:
+    """A delegation as the deciding transaction found it."""
+
+    delegation: Delegation
+    name: str  # what the delegator is called
+    delegator: Candidate | None  # looked up again just now; None where nobody could
+    at: datetime  # the instant it is judged at

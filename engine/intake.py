@@ -1,10 +1,11 @@
 """Taking in what waits on other engines, and letting go of what no longer does. Transactions."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from engine import opening
+from engine.auto.outcomes import RuleOutcome
 from engine.dag import Dag, Gate, Task
 from engine.ending import end_checkpoint, expired_if_due, note_run_end
 from engine.events import RunStarted
@@ -29,6 +30,8 @@ from engine.store import checkpoints, gates, outbox, people, runs, trail
 from engine.store.runs import Run
 from engine.store.writer import Tx
 
+NO_RULES: Mapping[str, Sequence[RuleOutcome]] = {}
+
 _MOST_PROMPT = 20_000
 _MOST_NAME = 200
 
@@ -39,12 +42,17 @@ def take_in(
     waiting: Sequence[WaitingGate],
     read_at: datetime,
     surface: str,
+    rules: Mapping[str, Sequence[RuleOutcome]] = NO_RULES,
 ) -> list[Checkpoint]:
     """Ask people about every gate they were not asked about yet.
 
-    `read_at` is when the engine was asked what waits, before it answered.
+    `read_at` is when the engine was asked what waits, before it answered; `rules` what the
+    rules of each gate came to, by its key.
     """
-    return [_ask(tx, plan, gate, surface) for gate in unasked(tx, plan, waiting, read_at)]
+    return [
+        _ask(tx, plan, gate, surface, rules.get(gate.ref.key, ()))
+        for gate in unasked(tx, plan, waiting, read_at)
+    ]
 
 
 def unasked(
@@ -113,7 +121,9 @@ def _verdict(there: RunThere | None) -> Verdict | None:
             return None
 
 
-def _ask(tx: Tx, plan: BackendPlan, gate: WaitingGate, surface: str) -> Checkpoint:
+def _ask(
+    tx: Tx, plan: BackendPlan, gate: WaitingGate, surface: str, rules: Sequence[RuleOutcome]
+) -> Checkpoint:
     rule = plan.rule_for(gate.ref)
     there = elsewhere_of(plan, rule, gate)
     policy = replace(rule.policy, inputs=form_of(gate, there))
@@ -137,7 +147,7 @@ def _ask(tx: Tx, plan: BackendPlan, gate: WaitingGate, surface: str) -> Checkpoi
         expires_at=_deadline(tx, policy, gate),
         elsewhere=there,
     )
-    asked = opening.ask(tx, request, rule.channel, surface)
+    asked = opening.ask(tx, request, rule.channel, surface, rules)
     gates.insert(tx, asked.id, plan.name, gate.ref)
     return asked
 

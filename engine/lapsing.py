@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from engine.identity import Candidate
 from engine.model import Checkpoint
-from engine.policy import Kinds, authority
+from engine.policy import Kinds, vote_findings
 from engine.rulings import Finding, Refused, Rule, Ruling, Vote
 
 _NOT_FOUND = Finding(Rule.LOOK_UP, False, "the voter looked up again", "nobody could say who it is")
@@ -33,5 +33,5 @@ def _lapses(checkpoint: Checkpoint, vote: Vote, requester_kinds: Kinds) -> tuple
     """The rules that this vote's voter fails now; none while it counts."""
     if vote.voter is None:
         return (replace(_NOT_FOUND, person=vote.person_id),)
-    findings = authority(checkpoint, vote.voter, requester_kinds)
+    findings = vote_findings(checkpoint, vote, requester_kinds)
     return tuple(replace(f, person=vote.person_id) for f in findings if not f.passed)

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NewType, Self
 
-from engine.identity import Identity, PersonId, Principal, Role, Surface
+from engine.auto.outcomes import RuleOutcome
+from engine.identity import DelegationId, Identity, PersonId, Principal, Role, Surface
 
 RunId = NewType("RunId", str)
 TaskId = NewType("TaskId", str)
@@ -39,6 +40,11 @@ def new_person_id() -> PersonId:
     return PersonId(_new_id("pn_"))
 
 
+def new_delegation_id() -> DelegationId:
+    """A fresh delegation id: `dl_` and 60 random bits."""
+    return DelegationId(_new_id("dl_"))
+
+
 class Choice(StrEnum):
     """What a person can answer."""
 
@@ -64,6 +70,7 @@ class Cause(StrEnum):
     FORCED = "forced"  # an Operator ended it before its deadline with `checkpoints expire`
     RUN_ENDED = "run_ended"
     ANSWERED_ELSEWHERE = "answered_elsewhere"  # on the engine's own page, say
+    AUTO = "auto"  # a rule approved it when it opened: nobody was asked
     GATE_GONE = "gate_gone"  # its gate waits no more: cleared, deleted, out of time there
 
 
@@ -296,6 +303,7 @@ class Checkpoint:
     request_digest: str
     created_at: datetime
     expires_at: datetime
+    rules: tuple[RuleOutcome, ...] = ()  # what the rules of the policy came to as it opened
     state: CheckpointState = CheckpointState.PENDING
     cause: Cause | None = None
     ended_at: datetime | None = None
@@ -317,6 +325,7 @@ class Decision:
 
     checkpoint_id: CheckpointId
     person_id: PersonId
+    for_person: PersonId | None = None  # who lent their place, when it is a delegate's answer
     choice: Choice
     reason: str
     inputs: JsonObject = field(default_factory=dict)

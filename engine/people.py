@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from engine.entitlement import entitlement
 from engine.events import RoleChangeRefused, RoleGranted, RoleRevoked
 from engine.identity import Caller, Candidate, Entitlement, PersonId, Principal, Role, Surface
-from engine.policy import Refused, holds
-from engine.store import people, trail
+from engine.model import Checkpoint
+from engine.policy import Kinds, Refused, enabled, holds
+from engine.store import links, people, trail
 from engine.store.writer import Tx
 
 FILE_SOURCE = "signoff.toml"
@@ -43,12 +44,30 @@ def known(
     tx: Tx, caller: Caller, person_id: PersonId, tenant: str, local: LocalMode | None = None
 ) -> Candidate:
     """As `resolve`, for a person whose id is known; writes nothing."""
-    accounts = (caller.identity, *people.identities_of(tx, person_id))
+    return _candidate(tx, caller, person_id, _entitlement(tx, caller, tenant, local))
+
+
+def anywhere(tx: Tx, caller: Caller, local: LocalMode | None = None) -> Candidate:
+    """The caller as a person with the highest role they hold in any tenant."""
+    found = [*roles_of(tx, caller).values()]
+    if local is not None and caller.surface is Surface.CLI:
+        found.append(Entitlement(local.role, "USER_RBAC_ROLE", by_id=True))
+    highest = max(found, key=lambda held: (held.role, held.by_id), default=None)
+    person_id = people.ensure_person(tx, caller.identity, caller.name)
+    return _candidate(tx, caller, person_id, highest)
+
+
+def _candidate(tx: Tx, caller: Caller, person_id: PersonId, held: Entitlement | None) -> Candidate:
+    accounts = frozenset((caller.identity, *people.identities_of(tx, person_id)))
+    recorded = people.load_person(tx, person_id)
     return Candidate(
         person_id=person_id,
         caller=caller,
-        entitlement=_entitlement(tx, caller, tenant, local),
+        entitlement=held,
         kinds=frozenset((account.kind, account.realm) for account in accounts),
+        accounts=accounts,
+        formerly=links.formerly(tx, person_id),
+        disabled_at=None if recorded is None else recorded.disabled_at,
     )
 
 
@@ -60,6 +79,13 @@ def _entitlement(
         return granted
     # Only where nothing was granted: the variable never lifts or lowers an explicit grant.
     return Entitlement(local.role, "USER_RBAC_ROLE", by_id=True)
+
+
+def requester_kinds(tx: Tx, checkpoint: Checkpoint) -> Kinds:
+    """The kinds of account that whoever started the run is known by today."""
+    today = links.person_of_today(tx, checkpoint.requester)
+    accounts = people.identities_of(tx, today)
+    return frozenset((account.kind, account.realm) for account in accounts)
 
 
 def roles_of(tx: Tx, caller: Caller) -> dict[str, Entitlement]:
@@ -114,14 +140,15 @@ def _may_change_roles(tx: Tx, tenant: str, by: Caller, local: LocalMode | None) 
     candidate = resolve(tx, by, tenant, local)
     held = holds(candidate, Role.ADMIN, tenant)
     has_admins = any(g.role is Role.ADMIN for g in people.active_grants(tx, tenant))
-    if held.passed or not has_admins:
+    active = enabled(candidate)
+    if active.passed and (held.passed or not has_admins):
         return None
     trail.append(
         tx,
         RoleChangeRefused(tenant=tenant, person=candidate.person_id),
         trail.about(candidate.person_id, by),
     )
-    return Refused((held,))
+    return Refused((active, held))
 
 
 def sync_file(tx: Tx, wanted: Sequence[Wanted]) -> tuple[int, int]:

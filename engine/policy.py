@@ -2,25 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, assert_never
 
 from engine.entitlement import names
-from engine.identity import (
-    Caller,
-    Candidate,
-    Entitlement,
-    IdentityKind,
-    PersonId,
-    Principal,
-    PrincipalKind,
-    Role,
-    Standing,
-    Surface,
-)
+from engine.identity import Caller, Candidate, Entitlement, PersonId, Role, Standing
 from engine.inputs import parse_inputs
-from engine.json_values import is_storable
-from engine.model import Checkpoint, CheckpointState, Choice, Policy, ReasonRule
+from engine.lending import Ground, again, ground
+from engine.model import Checkpoint, CheckpointState, Choice, Policy
 from engine.rulings import Accepted, Answer, Finding, Refused, Rule, Ruling, Settled, Vote, agree
+from engine.saying import REASON_LIMIT, inputs_valid, keepable, reason_given
+from engine.starters import Kinds, known_person, self_approval
+from engine.voices import one_voice_each
 
 __all__ = [
     "LOWEST_DECIDING_ROLE",
@@ -38,20 +31,19 @@ __all__ = [
     "asking",
     "authority",
     "early_end",
+    "enabled",
     "entitled",
     "holds",
     "keepable",
     "minding",
+    "on_ground",
     "operating",
     "rule",
+    "vote_findings",
 ]
-
-REASON_LIMIT = 3000  # characters; also what a Slack text input accepts at most
 
 # Viewers decide nothing, whatever a checkpoint asks for.
 LOWEST_DECIDING_ROLE = Role.OPERATOR
-
-Kinds = frozenset[tuple[IdentityKind, str]]
 
 
 def rule(
@@ -67,12 +59,13 @@ def rule(
     the latest vote of every other person. Votes count together when they say the same,
     also in the form. `requester_kinds` are the kinds of account the requester is known by.
     """
+    candidate = _spare(candidate, votes, answer.choice)
     trace = admission(checkpoint, candidate, answer.request_digest, requester_kinds)
-    trace.append(_reason(checkpoint.policy, answer))
+    trace.append(reason_given(checkpoint.policy, answer))
     # A form belongs to approving: nobody fills one in to say no.
     wanted = checkpoint.policy.inputs if answer.choice is Choice.APPROVE else ()
     parsed = parse_inputs(wanted, answer.inputs if wanted else {})
-    trace.append(_inputs(parsed.errors))
+    trace.append(inputs_valid(parsed.errors))
     if not all(finding.passed for finding in trace):
         return Refused(tuple(trace), field_errors=parsed.errors)
     return _count(
@@ -94,20 +87,32 @@ def admission(
 def authority(
     checkpoint: Checkpoint, candidate: Candidate, requester_kinds: Kinds
 ) -> list[Finding]:
-    """The rules about the person alone: what `mine` and a re-checked vote ask."""
+    """The rules about the person alone, who may act in the place of another."""
+    return list(on_ground(checkpoint, candidate, requester_kinds).findings)
+
+
+def on_ground(checkpoint: Checkpoint, candidate: Candidate, requester_kinds: Kinds) -> Ground:
+    """On what ground this person could decide now: on their own, or by a delegation."""
+    judge = partial(_own, checkpoint, requester_kinds)
+    return ground(candidate, judge(candidate), judge)
+
+
+def _own(checkpoint: Checkpoint, requester_kinds: Kinds, candidate: Candidate) -> list[Finding]:
+    """What the rules find of a person who acts for nobody else."""
     return [
         _standing(candidate),
+        enabled(candidate),
         _role(checkpoint, candidate),
         _approvers(checkpoint.policy, candidate.caller),
         *_assigned(checkpoint, candidate.caller),
-        _self_approval(checkpoint, candidate),
-        _known_person(checkpoint, candidate, requester_kinds),
+        self_approval(checkpoint, candidate),
+        known_person(checkpoint, candidate, requester_kinds),
     ]
 
 
 def entitled(checkpoint: Checkpoint, candidate: Candidate, requester_kinds: Kinds) -> bool:
     """Whether this person could decide this checkpoint now."""
-    return all(f.passed for f in authority(checkpoint, candidate, requester_kinds))
+    return on_ground(checkpoint, candidate, requester_kinds).suffices
 
 
 def early_end(checkpoint: Checkpoint, candidate: Candidate) -> list[Finding]:
@@ -115,6 +120,7 @@ def early_end(checkpoint: Checkpoint, candidate: Candidate) -> list[Finding]:
     return [
         _open(checkpoint),
         _standing(candidate),
+        enabled(candidate),
         # Its end may send the run down the reject path: that takes whoever may reject.
         holds(
             candidate,
@@ -131,15 +137,19 @@ def asking(checkpoint: Checkpoint, candidate: Candidate) -> list[Finding]:
 
 def minding(candidate: Candidate, tenant: str, requester: PersonId) -> list[Finding]:
     """Who may end a run or ask in it again: whoever started it, and Operators."""
-    standing, operator = operating(candidate, tenant)
-    if candidate.person_id == requester:
+    standing, active, operator = operating(candidate, tenant)
+    if candidate.is_person(requester):
         operator = replace(operator, passed=True)
-    return [standing, operator]
+    return [standing, active, operator]
 
 
 def operating(candidate: Candidate, tenant: str) -> list[Finding]:
     """Who may steer runs: Operators."""
-    return [_standing(candidate), holds(candidate, LOWEST_DECIDING_ROLE, tenant)]
+    return [
+        _standing(candidate),
+        enabled(candidate),
+        holds(candidate, LOWEST_DECIDING_ROLE, tenant),
+    ]
 
 
 def holds(candidate: Candidate, needed: Role, tenant: str) -> Finding:
@@ -158,6 +168,13 @@ def _found(held: Entitlement, caller: Caller) -> str:
     return f"{held.role.label} ({held.source}{caller.age_of(held.principal)})"
 
 
+def _spare(candidate: Candidate, votes: Sequence[Vote], choice: Choice) -> Candidate:
+    """A delegate of several acts for one whose voice is not used yet."""
+    spoken = {person for vote in votes if vote.choice is choice for person in vote.persons}
+    by_use = sorted(candidate.lent, key=lambda lending: lending.delegation.delegator in spoken)
+    return replace(candidate, lent=tuple(by_use))
+
+
 def _count(
     checkpoint: Checkpoint,
     votes: Sequence[Vote],
@@ -167,23 +184,23 @@ def _count(
     inputs: Mapping[str, Any],
     trace: Sequence[Finding],
 ) -> Ruling:
+    lender = on_ground(checkpoint, candidate, requester_kinds).lender
     standing = [
         vote
         for vote in votes
         if vote.choice is choice
         and vote.person_id != candidate.person_id
-        and vote.voter is not None
-        and entitled(checkpoint, vote.voter, requester_kinds)
+        and _still_counts(checkpoint, vote, requester_kinds)
     ]
-    agreeing = {vote.person_id for vote in standing if agree(vote.inputs, inputs)}
-    others = {vote.person_id for vote in standing} - agreeing
-    counted = (*sorted(agreeing), candidate.person_id)
+    agreeing = [vote for vote in standing if agree(vote.inputs, inputs)]
+    own = {candidate.person_id} | ({lender.delegation.delegator} if lender else set())
+    counting = one_voice_each(agreeing, lambda vote: vote.persons, taken=own)
+    counted = (*sorted(vote.person_id for vote in counting), candidate.person_id)
     needed = checkpoint.policy.needed(choice)
-    apart = f" ({len(others)} filled in something else)" if others else ""
-    found = f"{len(counted)}{apart}"
+    found = _counted(len(counted), len(standing) - len(agreeing), len(agreeing) - len(counting))
     full = (*trace, Finding(Rule.QUORUM, True, f"{needed} to {choice}", found))
     if len(counted) < needed:
-        return Accepted(full, inputs, have=len(counted), needed=needed)
+        return Accepted(full, inputs, have=len(counted), needed=needed, lender=lender)
     match choice:
         case Choice.APPROVE:
             state = CheckpointState.APPROVED
@@ -191,7 +208,36 @@ def _count(
             state = CheckpointState.REJECTED
         case _:
             assert_never(choice)
-    return Settled(full, inputs, state=state, counted=counted)
+    return Settled(full, inputs, state=state, counted=counted, lender=lender)
+
+
+def _counted(voices: int, apart: int, doubled: int) -> str:
+    notes = [
+        *([f"{apart} filled in something else"] if apart else []),
+        *([f"{doubled} of a person who counts already"] if doubled else []),
+    ]
+    return f"{voices} ({', '.join(notes)})" if notes else str(voices)
+
+
+def vote_findings(checkpoint: Checkpoint, vote: Vote, requester_kinds: Kinds) -> list[Finding]:
+    """The rules about whoever voted, asked again on the ground they did it on.
+
+    A delegate's vote needs the delegation it was cast by, and no place on the list. Nothing is
+    found where the voter was not looked up again.
+    """
+    if vote.voter is None:
+        return []
+    judge = partial(_own, checkpoint, requester_kinds)
+    found = judge(vote.voter)
+    if vote.for_person is None:
+        return found
+    same = (one for one in vote.voter.lent if one.delegation.delegator == vote.for_person)
+    return [*(one for one in found if one.rule is not Rule.APPROVERS), again(same, judge)]
+
+
+def _still_counts(checkpoint: Checkpoint, vote: Vote, requester_kinds: Kinds) -> bool:
+    found = vote_findings(checkpoint, vote, requester_kinds)
+    return bool(found) and all(finding.passed for finding in found)
 
 
 def _open(checkpoint: Checkpoint) -> Finding:
@@ -219,6 +265,13 @@ def _standing(candidate: Candidate) -> Finding:
     return Finding(Rule.STANDING, passed, "a full member, or a grant by id", standing)
 
 
+def enabled(candidate: Candidate) -> Finding:
+    """The rule that nobody whom an Admin has stopped does anything."""
+    stopped = candidate.disabled_at
+    found = "active" if stopped is None else f"disabled on {stopped:%Y-%m-%d %H:%M UTC}"
+    return Finding(Rule.ENABLED, stopped is None, "not disabled by an Admin", found)
+
+
 def _role(checkpoint: Checkpoint, candidate: Candidate) -> Finding:
     needed = max(checkpoint.policy.required_role, LOWEST_DECIDING_ROLE)
     return holds(candidate, needed, checkpoint.tenant)
@@ -240,82 +293,3 @@ def _assigned(checkpoint: Checkpoint, caller: Caller) -> tuple[Finding, ...]:
     passed = any(names(principal, caller) for principal in there.assigned)
     needed = ", ".join(map(str, there.assigned)) or "an account that nobody here is known by"
     return (Finding(Rule.ASSIGNED, passed, needed, str(caller.identity)),)
-
-
-def _self_approval(checkpoint: Checkpoint, candidate: Candidate) -> Finding:
-    is_requester = candidate.person_id == checkpoint.requester or any(
-        names(principal, candidate.caller) for principal in _started_by(checkpoint)
-    )
-    passed = checkpoint.policy.self_approval or not is_requester
-    needed = "anyone" if checkpoint.policy.self_approval else "not the one who started the run"
-    return Finding(
-        Rule.SELF_APPROVAL, passed, needed, "the requester" if is_requester else "another person"
-    )
-
-
-def _started_by(checkpoint: Checkpoint) -> tuple[Principal, ...]:
-    return () if checkpoint.elsewhere is None else checkpoint.elsewhere.started_by
-
-
-def _known_person(checkpoint: Checkpoint, candidate: Candidate, requester: Kinds) -> Finding:
-    """Two accounts of different kinds may be one human; then we cannot tell.
-
-    On Slack that stops nobody whose run is one of ours. On another engine it does: there, who
-    started a run is an account that Slack knows nothing of.
-    """
-    comparable = (
-        checkpoint.policy.self_approval
-        or _is_nobody(requester)
-        or candidate.person_id == checkpoint.requester
-        or bool(candidate.kinds & requester)
-        or _can_be_told_apart(checkpoint, candidate.caller)
-    )
-    return Finding(
-        Rule.KNOWN_PERSON,
-        comparable,
-        "an account of a kind the requester has too, so that the two can be told apart",
-        "comparable" if comparable else "the requester is known by another kind of account",
-    )
-
-
-def _can_be_told_apart(checkpoint: Checkpoint, caller: Caller) -> bool:
-    if checkpoint.elsewhere is None:
-        return caller.surface is not Surface.CLI
-    kinds = {principal.kind for principal in checkpoint.elsewhere.started_by}
-    is_member = caller.standing is Standing.MEMBER and caller.at_home
-    by_email = PrincipalKind.EMAIL in kinds and caller.email is not None and is_member
-    return by_email or _PRINCIPALS.get(caller.identity.kind) in kinds
-
-
-_PRINCIPALS = {
-    IdentityKind.SLACK: PrincipalKind.SLACK_USER,
-    IdentityKind.OS: PrincipalKind.OS_USER,
-}
-
-
-def _is_nobody(requester: Kinds) -> bool:
-    """Whether a schedule started the run: no human, so nobody can be the same one."""
-    return bool(requester) and all(kind is IdentityKind.SCHEDULE for kind, _ in requester)
-
-
-def _reason(policy: Policy, answer: Answer) -> Finding:
-    kept = keepable(answer.reason)
-    if not kept.passed:
-        return kept
-    wanted = policy.reason_rule(answer.choice)
-    missing = wanted is ReasonRule.REQUIRED and not answer.reason.strip()
-    found = "none" if missing else f"{len(answer.reason)} characters"
-    return Finding(Rule.REASON, not missing, wanted, found)
-
-
-def keepable(reason: str) -> Finding:
-    """Whether a reason can be recorded, wanted or not: it is text, and not too long."""
-    if not is_storable(reason):
-        return Finding(Rule.REASON, False, "plain text", "a NUL or half a character")
-    most, length = f"at most {REASON_LIMIT:,} characters", f"{len(reason):,} characters"
-    return Finding(Rule.REASON, len(reason) <= REASON_LIMIT, most, length)
-
-
-def _inputs(errors: Mapping[str, str]) -> Finding:
-    found = "; ".join(f"{name} {sentence}" for name, sentence in errors.items()) or "valid"
-    return Finding(Rule.INPUTS, not errors, "every field valid", found)

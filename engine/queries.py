@@ -10,6 +10,7 @@ from engine.dag import Dag
 from engine.eligibility import StillAsked, still_asked
 from engine.identity import (
     Caller,
+    Candidate,
     Entitlement,
     Identity,
     PersonId,
@@ -18,13 +19,24 @@ from engine.identity import (
     Role,
     Surface,
 )
+from engine.lenders import with_lent
 from engine.model import Checkpoint, CheckpointState, Choice, JsonObject, RunState, TaskId
-from engine.people import LocalMode, known, roles_of
+from engine.people import LocalMode, known, requester_kinds, roles_of
 from engine.policy import entitled
 from engine.report import content
 from engine.rulings import Finding
 from engine.standstill import Standstill
-from engine.store import checkpoints, gates, outbox, people, postings, runs, tasks, trail
+from engine.store import (
+    checkpoints,
+    gates,
+    links,
+    outbox,
+    people,
+    postings,
+    runs,
+    tasks,
+    trail,
+)
 from engine.store.checkpoints import Cursor
 from engine.store.gates import BackendStatus
 from engine.store.outbox import Delivery
@@ -50,6 +62,7 @@ class Voice:
     """A decision that counts, with the person who made it."""
 
     person: PersonView
+    on_behalf: PersonView | None = None  # who lent their place, when it is a delegate's
     choice: Choice
     reason: str
     inputs: JsonObject
@@ -126,11 +139,14 @@ def checkpoint_view(tx: Tx, checkpoint_id: str) -> CheckpointView | None:
     if run is None:
         raise AssertionError(f"checkpoint {recorded.id} belongs to no run")
     counting = checkpoints.latest(checkpoints.decisions(tx, recorded.id))
-    persons = _persons(tx, [recorded.requester, *(d.person_id for d in counting)])
+    requester = links.person_of_today(tx, recorded.requester)
+    lenders = [d.for_person for d in counting if d.for_person is not None]
+    persons = _persons(tx, [requester, *(d.person_id for d in counting), *lenders])
     counted_last = checkpoints.last_trace(tx, recorded.id) if len(counting) > 1 else ()
     voices = tuple(
         Voice(
             person=persons[decision.person_id],
+            on_behalf=None if decision.for_person is None else persons[decision.for_person],
             choice=decision.choice,
             reason=decision.reason,
             inputs=decision.inputs,
@@ -146,7 +162,7 @@ def checkpoint_view(tx: Tx, checkpoint_id: str) -> CheckpointView | None:
     standing = [voice.person.id for voice in voices if not voice.lapsed]
     return CheckpointView(
         checkpoint=shown,
-        requester=persons[recorded.requester],
+        requester=persons[requester],
         requested_as=run.requested_as,
         voices=voices,
         run=run,
@@ -181,7 +197,7 @@ def run_view(tx: Tx, run_id: str) -> RunView | None:
         dag=runs.definition(tx, run.dag_digest),
         tasks=tasks.records(tx, run_id),
         checkpoints=tuple(lifecycle.effective(c, tx.now) for c in reversed(asked)),
-        requester=_persons(tx, [run.requester])[run.requester],
+        requester=_person(tx, run.requester),
         called_off=_called_off(tx, run),
     )
 
@@ -195,7 +211,7 @@ def _called_off(tx: Tx, run: Run) -> CalledOff | None:
         return None
     person_id = PersonId(facts["person"])
     reason = content(entry, chain.PERSONAL).get("reason", "")
-    return CalledOff(_persons(tx, [person_id])[person_id], reason, run.called_off_at)
+    return CalledOff(_person(tx, person_id), reason, run.called_off_at)
 
 
 def pending_page(
@@ -221,10 +237,12 @@ def mine_page(
     tenant: str | None = None,
     dag: str | None = None,
     after: Cursor | None = None,
+    lenders: Sequence[Caller] = (),
 ) -> Page:
     """What this caller may decide now and has not decided yet. Writes nothing.
 
-    A page may hold fewer than `limit` and still lead on: one looks at so many rows only.
+    `lenders` are those who delegated to the caller, looked up by the surface. A page may hold
+    fewer than `limit` and still lead on: one looks at so many rows only.
     """
     # Whoever was never seen before has asked for nothing and decided nothing yet.
     person_id = people.person_of(tx, caller.identity) or PersonId("")
@@ -236,7 +254,7 @@ def mine_page(
     scanned = checkpoints.pending(
         tx, now=tx.now, limit=_SCAN, tenants=allowed, dag=dag, after=after
     )
-    found = [c for c in scanned if _waits_for(tx, c, caller, person_id)]
+    found = [c for c in scanned if _waits_for(tx, c, caller, person_id, lenders)]
     page = _page(tx, found[: limit + 1], limit)
     if page.after is None and len(scanned) == _SCAN:  # what was not looked at may be theirs too
         last = scanned[-1]
@@ -244,14 +262,24 @@ def mine_page(
     return page
 
 
-def _waits_for(tx: Tx, checkpoint: Checkpoint, caller: Caller, person_id: PersonId) -> bool:
-    candidate = known(tx, caller, person_id, checkpoint.tenant)
-    requester = frozenset(
-        (account.kind, account.realm) for account in people.identities_of(tx, checkpoint.requester)
-    )
-    if not entitled(checkpoint, candidate, requester):
+def _waits_for(
+    tx: Tx, checkpoint: Checkpoint, caller: Caller, person_id: PersonId, lenders: Sequence[Caller]
+) -> bool:
+    if any(d.person_id == person_id for d in checkpoints.decisions(tx, checkpoint.id)):
         return False
-    return all(d.person_id != person_id for d in checkpoints.decisions(tx, checkpoint.id))
+    candidate = as_candidate(tx, checkpoint, caller, lenders)
+    return entitled(checkpoint, candidate, requester_kinds(tx, checkpoint))
+
+
+def as_candidate(
+    tx: Tx, checkpoint: Checkpoint, caller: Caller, lenders: Sequence[Caller]
+) -> Candidate:
+    """The caller as a decision on this checkpoint would find them. Writes nothing."""
+    seen = [(one, people.person_of(tx, one.identity)) for one in lenders]
+    looked_up = [known(tx, one, seen_as, checkpoint.tenant) for one, seen_as in seen if seen_as]
+    person_id = people.person_of(tx, caller.identity) or PersonId("")
+    candidate = known(tx, caller, person_id, checkpoint.tenant)
+    return with_lent(tx, candidate, checkpoint, looked_up)
 
 
 def roles(tx: Tx, caller: Caller, local: LocalMode | None = None) -> dict[str, Entitlement]:
@@ -260,12 +288,6 @@ def roles(tx: Tx, caller: Caller, local: LocalMode | None = None) -> dict[str, E
     if local is not None:
         held.setdefault("local-dev", Entitlement(local.role, "USER_RBAC_ROLE", by_id=True))
     return held
-
-
-def earlier_voters(tx: Tx, checkpoint_id: str) -> tuple[Identity, ...]:
-    """The accounts whose votes stand so far: whom a surface looks up again before a decision."""
-    counting = checkpoints.latest(checkpoints.decisions(tx, checkpoint_id))
-    return tuple(decision.identity for decision in counting)
 
 
 def granted_groups(tx: Tx) -> frozenset[str]:
@@ -325,6 +347,11 @@ def deliveries_of(tx: Tx, checkpoint_id: str) -> list[Delivery]:
 def troubled_deliveries(tx: Tx, limit: int = 20) -> list[Delivery]:
     """What could not be told so far."""
     return outbox.troubled(tx, limit)
+
+
+def _person(tx: Tx, person_id: PersonId) -> PersonView:
+    today = links.person_of_today(tx, person_id)
+    return _persons(tx, [today])[today]
 
 
 def _persons(tx: Tx, ids: Sequence[PersonId]) -> dict[PersonId, PersonView]:

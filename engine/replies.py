@@ -8,8 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
+from engine.auto.judging import approving
 from engine.gates import Answered, Found, Gone, Reply, Waits
+from engine.inputs import parse_inputs
 from engine.model import (
+    Cause,
     Checkpoint,
     CheckpointState,
     Choice,
@@ -35,10 +38,12 @@ def reply_of(
     there = checkpoint.elsewhere
     if there is None or checkpoint.is_open:
         raise AssertionError(f"{checkpoint.id} has nothing to say elsewhere")
+    if checkpoint.cause is Cause.AUTO:
+        return _of_rule(checkpoint, there)
     choice = _CHOICE_OF.get(checkpoint.state)
     said = [decision for decision in decided if decision.choice is choice]
     last = max(said, key=lambda decision: decision.decided_at, default=None)
-    by = ", ".join(names[decision.person_id] for decision in said)
+    by = ", ".join(_called(decision, names) for decision in said)
     if checkpoint.state is CheckpointState.APPROVED:
         if last is None:
             raise AssertionError(f"{checkpoint.id} was approved by nobody")
@@ -57,6 +62,26 @@ def reply_of(
         checkpoint_id=checkpoint.id,
         is_no=True,
     )
+
+
+def _of_rule(checkpoint: Checkpoint, there: Elsewhere) -> Reply:
+    """What a rule says that approved it: there is one option that does, and nothing to choose."""
+    rule = approving(checkpoint)
+    if rule is None:
+        raise AssertionError(f"no rule approved {checkpoint.id}")
+    return Reply(
+        options=there.approving[:1],
+        values=parse_inputs(checkpoint.policy.inputs, {}).values,
+        by=f"{rule.name}, nobody was asked",
+        reason=rule.when,
+        checkpoint_id=checkpoint.id,
+    )
+
+
+def _called(decision: Decision, names: Mapping[str, str]) -> str:
+    """`Bob`, or `Bob for Alice`."""
+    name = names[decision.person_id]
+    return name if decision.for_person is None else f"{name} for {names[decision.for_person]}"
 
 
 def _chosen(there: Elsewhere, decision: Decision) -> tuple[str, ...]:

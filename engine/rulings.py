@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
-from engine.identity import Candidate, PersonId
+from engine.identity import Candidate, Lending, PersonId
 from engine.json_values import spelt
 from engine.model import CheckpointState, Choice, JsonObject
 
@@ -25,8 +25,10 @@ class Rule(StrEnum):
     STANDSTILL = "standstill"  # whether there is a standstill to begin, or to end
     DIGEST = "digest"
     STANDING = "standing"
+    ENABLED = "enabled"  # whether an Admin has stopped this person
     ROLE = "role"
     APPROVERS = "approvers"
+    DELEGATION = "delegation"  # whether somebody on the approver list lends their place
     ASSIGNED = "assigned"  # whom the engine that holds the run lets answer
     SELF_APPROVAL = "self_approval"
     KNOWN_PERSON = "known_person"
@@ -34,6 +36,7 @@ class Rule(StrEnum):
     INPUTS = "inputs"
     ALONE = "alone"  # whether it may be decided together with others
     QUORUM = "quorum"
+    PEOPLE = "people"  # whether persons and accounts stand as a change of them needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ class Accepted:
     inputs: Mapping[str, Any]
     have: int
     needed: int
+    lender: Lending | None = None  # whose place was lent, when a delegate answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,7 @@ class Settled:
     inputs: Mapping[str, Any]
     state: CheckpointState
     counted: tuple[PersonId, ...]
+    lender: Lending | None = None  # as in `Accepted`
 
 
 Ruling = Refused | Accepted | Settled
@@ -134,3 +139,10 @@ class Vote:
     choice: Choice
     voter: Candidate | None
     inputs: JsonObject = field(default_factory=dict)  # what was filled in, as it was understood
+    for_person: PersonId | None = None  # who lent their place, when it is a delegate's vote
+
+    @property
+    def persons(self) -> frozenset[PersonId]:
+        """Whose voices it uses up: a delegate's vote is both the delegate's and the lender's."""
+        own = frozenset({self.person_id})
+        return own if self.for_person is None else own | {self.for_person}

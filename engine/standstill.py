@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.events import StandstillBegan, StandstillEnded
-from engine.identity import Caller, Candidate, Entitlement, PersonId, Surface
-from engine.people import LocalMode, roles_of
+from engine.identity import Caller, PersonId
+from engine.people import LocalMode, anywhere
 from engine.policy import Finding, Refused, Rule, keepable, operating
 from engine.steering import refuse
 from engine.store import people, standstill, steering, trail
@@ -44,7 +44,7 @@ def begin(
     tx: Tx, caller: Caller, reason: str = "", local: LocalMode | None = None
 ) -> Standstill | Refused:
     """Stop everything, for Operators of any tenant. Refused where it stands still already."""
-    candidate = _candidate(tx, caller, local)
+    candidate = anywhere(tx, caller, local)
     held = current(tx)
     found = "nothing stands still" if held is None else "Signoff stands still already"
     free = Finding(Rule.STANDSTILL, held is None, "nothing that stands still", found)
@@ -63,7 +63,7 @@ def begin(
 
 def end(tx: Tx, caller: Caller, local: LocalMode | None = None) -> Standstill | Refused:
     """Let runs start and go on again, for Operators of any tenant: the standstill that was."""
-    candidate = _candidate(tx, caller, local)
+    candidate = anywhere(tx, caller, local)
     held = current(tx)
     found = "nothing stands still" if held is None else "Signoff stands still"
     there = Finding(Rule.STANDSTILL, held is not None, "a standstill", found)
@@ -78,19 +78,3 @@ def end(tx: Tx, caller: Caller, local: LocalMode | None = None) -> Standstill | 
         trail.about(candidate.person_id, caller),
     )
     return held
-
-
-def _candidate(tx: Tx, caller: Caller, local: LocalMode | None) -> Candidate:
-    """The caller with the highest role they hold anywhere."""
-    found = [*roles_of(tx, caller).values(), *_local_role(caller, local)]
-    return Candidate(
-        person_id=people.ensure_person(tx, caller.identity, caller.name),
-        caller=caller,
-        entitlement=max(found, key=lambda held: (held.role, held.by_id), default=None),
-    )
-
-
-def _local_role(caller: Caller, local: LocalMode | None) -> list[Entitlement]:
-    if local is None or caller.surface is not Surface.CLI:
-        return []
-    return [Entitlement(local.role, "USER_RBAC_ROLE", by_id=True)]

@@ -11,7 +11,7 @@ from engine.identity import Caller, Identity, IdentityKind, PersonId, Role
 from engine.inputs import parse_inputs
 from engine.model import JsonObject, RunId, new_run_id
 from engine.people import LocalMode, resolve
-from engine.policy import Refused, holds
+from engine.policy import Refused, enabled, holds
 from engine.store import people, runs, trail
 from engine.store.writer import Tx
 
@@ -43,11 +43,11 @@ def submit(
     """
     candidate = resolve(tx, caller, dag.tenant, local)
     asked = _Asked(candidate.person_id, str(caller.identity), caller.name)
-    held = holds(candidate, Role.OPERATOR, dag.tenant)
-    if not held.passed:
+    needed = (enabled(candidate), holds(candidate, Role.OPERATOR, dag.tenant))
+    if not all(finding.passed for finding in needed):
         refusal = RunRefused(dag=dag.name, tenant=dag.tenant, person=candidate.person_id)
         trail.append(tx, refusal, asked.personal)
-        return Refused((held,))
+        return Refused(needed)
     return _queue(tx, dag, host, asked, read_params(dag, params or {}))
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, assert_never
 
+from engine.auto.judging import approving
 from engine.chain import Link
 from engine.model import Cause, Checkpoint, CheckpointState, Decision, JsonObject
 from engine.task_events import Happened, TaskEvent
@@ -230,6 +231,9 @@ def _end(told: Told, state: str) -> Line:
         f"{state}_at": told.facts.get("ended_at"),
         "forced_by": told.facts.get("forced_by"),
     }
+    if cause == Cause.AUTO and told.checkpoint is not None:
+        rule = approving(told.checkpoint)
+        said |= {} if rule is None else {f"{state}_by": rule.name, "reason": rule.when}
     answer = told.answer
     if answer is None or cause != Cause.DECIDED:
         return said

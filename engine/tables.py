@@ -98,6 +98,55 @@ class IdentityRow(SQLModel, table=True):
     created_at: datetime = _time()
 
 
+class PersonAliasRow(SQLModel, table=True):
+    """A person found to be another: what is on record about the one is about the other."""
+
+    __tablename__ = "person_alias"
+    __table_args__ = (Index("ix_person_alias_person", "person_id"),)
+    alias: str = Field(primary_key=True, foreign_key="person.id")
+    person_id: str = Field(foreign_key="person.id")
+    created_at: datetime = _time()
+
+
+class LinkRequestRow(SQLModel, table=True):
+    """An account that waits for a person to say, in Slack, that it is theirs."""
+
+    __tablename__ = "link_request"
+    __table_args__ = (Index("ix_link_request_target", "target"),)
+    id: int | None = Field(default=None, primary_key=True)
+    kind: str
+    realm: str
+    subject: str
+    target: str  # the Slack account, as a principal: U012AB or T012/U012AB
+    salt: str
+    code_hash: str
+    asked_by: str = Field(foreign_key="person.id")
+    attempts: int = 0
+    created_at: datetime = _time()
+    expires_at: datetime = _time()
+    ended_at: datetime | None = _time(nullable=True)  # confirmed, replaced, or guessed at too often
+
+
+class DelegationRow(SQLModel, table=True):
+    """One person lends another their place on approver lists, for a while."""
+
+    __tablename__ = "delegation"
+    __table_args__ = (
+        Index("ix_delegation_delegate", "delegate", "ends_at"),
+        Index("ix_delegation_delegator", "delegator", "ends_at"),
+    )
+    id: str = Field(primary_key=True)
+    delegator: str = Field(foreign_key="person.id")
+    delegate: str = Field(foreign_key="person.id")
+    starts_at: datetime = _time()
+    ends_at: datetime = _time()
+    reason: str = _text()
+    made_by: str = Field(foreign_key="person.id")
+    created_at: datetime = _time()
+    ended_by: str | None = Field(default=None, foreign_key="person.id")
+    ended_at: datetime | None = _time(nullable=True)  # before its time, by somebody
+
+
 class RoleGrantRow(SQLModel, table=True):
     """A role given in a tenant. Revoking closes the row; it is never removed."""
 
@@ -256,6 +305,7 @@ class DecisionRow(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     checkpoint_id: str = Field(foreign_key="checkpoint.id")
     person_id: str = Field(foreign_key="person.id")
+    for_person: str | None = None  # whose place was lent, when it was a delegate's answer
     choice: str
     reason: str = _text()
     inputs: dict[str, Any] = _json()

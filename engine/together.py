@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 from engine.attempts import Missing, note_refusal
 from engine.decisions import Decided, decide
-from engine.identity import Caller, PersonId, PrincipalKind, Role
+from engine.identity import Caller, PrincipalKind, Role
 from engine.model import Checkpoint
-from engine.people import LocalMode, known, resolve, roles_of
+from engine.people import LocalMode, requester_kinds, resolve, roles_of
 from engine.policy import Answer, Refused, authority
+from engine.queries import as_candidate
 from engine.rulings import Finding, Rule
-from engine.store import checkpoints, people
+from engine.store import checkpoints
 from engine.store.checkpoints import Cursor
 from engine.store.writer import Tx
 
@@ -49,10 +50,12 @@ def several_pending(
     tenant: str | None = None,
     dag: str | None = None,
     after: Cursor | None = None,
+    lenders: Sequence[Caller] = (),
 ) -> Several:
     """What waits after a cursor, up to the `limit`th that this caller could decide with others.
 
-    Only tenants in which the caller holds a role are looked at. Writes nothing.
+    Only tenants in which the caller holds a role are looked at. `lenders` are those who delegated
+    to the caller, looked up by the surface. Writes nothing.
     """
     tenants = [held_in for held_in in roles_of(tx, caller) if tenant in (None, held_in)]
     scanned = checkpoints.pending(
@@ -61,7 +64,7 @@ def several_pending(
     ready: list[Checkpoint] = []
     apart: list[Apart] = []
     for number, checkpoint in enumerate(scanned, 1):
-        why = _apart(tx, checkpoint, caller)
+        why = _apart(tx, checkpoint, caller, lenders)
         if why is None:
             ready.append(checkpoint)
         else:
@@ -92,7 +95,7 @@ def _groups(found: Iterable[Checkpoint]) -> frozenset[str]:
 
 
 def several_chosen(
-    tx: Tx, caller: Caller, named: Sequence[tuple[str, str]]
+    tx: Tx, caller: Caller, named: Sequence[tuple[str, str]], lenders: Sequence[Caller] = ()
 ) -> tuple[tuple[Checkpoint, ...], tuple[Apart, ...]]:
     """The checkpoints of these (id, digest) that the caller can decide together, and the others.
 
@@ -105,7 +108,7 @@ def several_chosen(
         checkpoint = checkpoints.load(tx, checkpoint_id)
         if checkpoint is None or checkpoint.tenant not in held:
             continue
-        why = _past(tx, checkpoint, digest) or _apart(tx, checkpoint, caller)
+        why = _past(tx, checkpoint, digest) or _apart(tx, checkpoint, caller, lenders)
         if why is None:
             ready.append(checkpoint)
         else:
@@ -114,13 +117,18 @@ def several_chosen(
 
 
 def decide_together(
-    tx: Tx, checkpoint_id: str, caller: Caller, answer: Answer, local: LocalMode | None = None
+    tx: Tx,
+    checkpoint_id: str,
+    caller: Caller,
+    answer: Answer,
+    lenders: Sequence[Caller] = (),
+    local: LocalMode | None = None,
 ) -> Decided | Missing:
     """One of several answers given at once: as `decide`, unless it must be decided alone."""
     checkpoint = checkpoints.load(tx, checkpoint_id)
     why = None if checkpoint is None else must_be_alone(checkpoint)
     if checkpoint is None or why is None or not checkpoint.is_open:
-        return decide(tx, checkpoint_id, caller, answer, local=local)
+        return decide(tx, checkpoint_id, caller, answer, lenders, local)
     refused = Refused((why,))
     candidate = resolve(tx, caller, checkpoint.tenant, local)
     note_refusal(tx, checkpoint, candidate, answer.choice, refused)
@@ -144,15 +152,13 @@ def must_be_alone(checkpoint: Checkpoint) -> Finding | None:
     return None if found is None else Finding(Rule.ALONE, False, "fit for deciding several", found)
 
 
-def _apart(tx: Tx, checkpoint: Checkpoint, caller: Caller) -> Finding | None:
+def _apart(
+    tx: Tx, checkpoint: Checkpoint, caller: Caller, lenders: Sequence[Caller]
+) -> Finding | None:
     """Why this caller cannot decide it with others: their own standing first."""
-    person_id = people.person_of(tx, caller.identity) or PersonId("")
-    candidate = known(tx, caller, person_id, checkpoint.tenant)
-    requester = frozenset(
-        (account.kind, account.realm) for account in people.identities_of(tx, checkpoint.requester)
-    )
-    failed = (f for f in authority(checkpoint, candidate, requester) if not f.passed)
-    return next(failed, None) or must_be_alone(checkpoint)
+    candidate = as_candidate(tx, checkpoint, caller, lenders)
+    findings = authority(checkpoint, candidate, requester_kinds(tx, checkpoint))
+    return next((f for f in findings if not f.passed), None) or must_be_alone(checkpoint)
 
 
 def _past(tx: Tx, checkpoint: Checkpoint, digest: str) -> Finding | None:

@@ -9,13 +9,13 @@ from dataclasses import replace
 from engine import lifecycle
 from engine.escalation import targets_of
 from engine.events import CheckpointEscalated, CheckpointUndecidable
+from engine.headcount import Headcount, Owner, headcount
 from engine.identity import Caller, PersonId, Principal, PrincipalKind, Role
 from engine.model import Checkpoint
-from engine.people import known
+from engine.people import known, requester_kinds
 from engine.policy import entitled
-from engine.reach import Owner, Reach, reach
 from engine.reminders import next_reminder
-from engine.store import checkpoints, outbox, people, postings, trail
+from engine.store import checkpoints, links, outbox, people, postings, trail
 from engine.store.outbox import DeliveryKind
 from engine.store.writer import Tx
 
@@ -29,7 +29,7 @@ def begin(tx: Tx, checkpoint: Checkpoint) -> Checkpoint:
         key = f"escalation:{checkpoint.id}"
         if due_at < checkpoint.expires_at:
             outbox.ask(tx, DeliveryKind.ESCALATION, checkpoint.id, key, due_at=due_at)
-    found = _reach(tx, checkpoint)
+    found = _headcount(tx, checkpoint)
     if found.is_short or found.wants_look:
         outbox.ask(tx, DeliveryKind.REACH, checkpoint.id, f"reach:{checkpoint.id}")
     if not found.is_short:
@@ -100,20 +100,21 @@ def _ask_more(tx: Tx, checkpoint: Checkpoint, *, is_first: bool) -> None:
     )
 
 
-def reach_of(tx: Tx, checkpoint_id: str) -> Reach | None:
+def headcount_of(tx: Tx, checkpoint_id: str) -> Headcount | None:
     """How many persons could approve, by the grants as they are now; None once it ended."""
     checkpoint = checkpoints.load(tx, checkpoint_id)
     if checkpoint is None or not lifecycle.effective(checkpoint, tx.now).is_open:
         return None
-    return _reach(tx, checkpoint)
+    return _headcount(tx, checkpoint)
 
 
-def _reach(tx: Tx, checkpoint: Checkpoint) -> Reach:
+def _headcount(tx: Tx, checkpoint: Checkpoint) -> Headcount:
     grants = people.grants(tx, checkpoint.tenant)
     there = checkpoint.elsewhere
     assigned = () if there is None else there.assigned or ()
     accounts = {*(g.principal for g in grants), *checkpoint.policy.approvers, *assigned}
-    return reach(checkpoint, grants, _owners(tx, accounts))
+    requester = links.person_of_today(tx, checkpoint.requester)
+    return headcount(checkpoint, grants, _owners(tx, accounts), requester)
 
 
 def _owners(tx: Tx, accounts: Iterable[Principal]) -> dict[Principal, Owner]:
@@ -134,13 +135,12 @@ def able(tx: Tx, checkpoint_id: str, caller: Caller) -> PersonId | None:
     if checkpoint is None:
         return None
     person_id = people.person_of(tx, caller.identity) or PersonId(str(caller.identity))
-    requester = people.identities_of(tx, checkpoint.requester)
-    kinds = frozenset((account.kind, account.realm) for account in requester)
     candidate = known(tx, caller, person_id, checkpoint.tenant)
-    return person_id if entitled(checkpoint, candidate, kinds) else None
+    may = entitled(checkpoint, candidate, requester_kinds(tx, checkpoint))
+    return person_id if may else None
 
 
-def note_reach(tx: Tx, checkpoint_id: str, could: int | None) -> None:
+def note_shortage(tx: Tx, checkpoint_id: str, could: int | None) -> None:
     """Keep how many could decide at most while those are too few; None once enough might."""
     checkpoint = checkpoints.load(tx, checkpoint_id)
     if checkpoint is None or not checkpoint.is_open or checkpoint.could_decide == could:

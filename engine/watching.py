@@ -12,8 +12,11 @@ from functools import partial
 from typing import TypeVar
 
 from engine import intake
+from engine.auto.facts import Given
+from engine.auto.outcomes import RuleOutcome
+from engine.auto.rules import outcomes_of
 from engine.errors import BackendError, StoreError
-from engine.gate_rules import BackendPlan
+from engine.gate_rules import BackendPlan, GateRule
 from engine.gates import WaitingGate, Waits
 from engine.ports import Backend
 from engine.store import gates
@@ -123,14 +126,25 @@ class Watch:
         look = partial(intake.unasked, plan=self._plan, waiting=waiting, read_at=read_at)
         fresh = await self._store.read(look)
         for start in range(0, len(fresh), _BATCH):
+            batch = fresh[start : start + _BATCH]
             take = partial(
                 intake.take_in,
                 plan=self._plan,
-                waiting=fresh[start : start + _BATCH],
+                waiting=batch,
                 read_at=read_at,
                 surface=self._surface,
+                rules=await self._rules_of(batch),
             )
             await self._store.write(take)
+
+    async def _rules_of(self, waiting: Sequence[WaitingGate]) -> dict[str, tuple[RuleOutcome, ...]]:
+        """What the rules of gates come to, by key; of a run elsewhere there are no outputs."""
+        asked = {
+            gate.ref.key: (rule.policy.auto, _given(gate, rule))
+            for gate in waiting
+            if (rule := self._plan.rule_for(gate.ref)).policy.auto
+        }
+        return dict(zip(asked, await outcomes_of(list(asked.values())), strict=True))
 
     async def _let_go(self, waiting: set[str]) -> None:
         look = partial(intake.missing, backend=self._plan.name, waiting=waiting)
@@ -156,6 +170,11 @@ class Watch:
     async def _follow_run(self, going: GoingOn) -> None:
         there = await self._backend.run(going.ref)
         await self._store.write(partial(intake.note_run, run_id=going.run_id, there=there))
+
+
+def _given(gate: WaitingGate, rule: GateRule) -> Given:
+    ref = gate.ref
+    return Given(dag=ref.dag, task=ref.task_name, tenant=rule.tenant, params=gate.params)
 
 
 T = TypeVar("T")

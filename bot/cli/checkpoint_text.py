@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from bot import elsewhere, quorum, wording
+from bot import elsewhere, quorum, rules, wording
 from bot.cli.output import Moments, details, say, table
 from bot.form_elements import as_text
 from engine import (
@@ -73,6 +73,7 @@ def _request(view: CheckpointView, moments: Moments) -> Iterator[tuple[str, str]
         yield "approvers", ", ".join(str(principal) for principal in policy.approvers)
     for field in policy.inputs:
         yield "input", _input(field)
+    yield from _rules(checkpoint)
     if checkpoint.ended_at is None:
         yield "deadline", moments.both(checkpoint.expires_at)
     else:
@@ -82,6 +83,14 @@ def _request(view: CheckpointView, moments: Moments) -> Iterator[tuple[str, str]
     if view.called_off is not None:
         yield "run", wording.calling_off(view.called_off)
     yield "request", checkpoint.request_digest
+
+
+def _rules(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:
+    """What the rules without people came to, and the values they read."""
+    for said in rules.every(checkpoint):
+        yield "rule", said
+    for fact in (fact for outcome in checkpoint.rules for fact in outcome.read):
+        yield "read", f"{fact.name}: {fact.value}"
 
 
 def _needs(policy: Policy) -> str:
@@ -119,7 +128,7 @@ def _voice(voice: Voice, moments: Moments) -> str:
     when = moments.both(voice.decided_at)
     lapsed = " (no longer counts)" if voice.lapsed else ""
     said = f"{voice.choice}{lapsed}, {when}{reason}"
-    return f"{wording.name_of(voice.person)} ({voice.identity}): {said}"
+    return f"{wording.voice_of(voice)} ({voice.identity}): {said}"
 
 
 def _told(view: CheckpointView, deliveries: Sequence[Delivery]) -> Iterator[tuple[str, str]]:

@@ -8,10 +8,13 @@ import typer
 from bot.cli.exits import Exit
 from bot.cli.options import (
     CheckpointArgument,
+    CheckpointsArgument,
+    DigestOption,
     JsonOption,
     LimitOption,
     ReasonOption,
     TenantOption,
+    read_digests,
     read_pairs,
 )
 from bot.cli.shell import KeyValueCommand
@@ -88,31 +91,49 @@ def show(checkpoint_id: CheckpointArgument, *, as_json: JsonOption = False) -> N
 
 @app.command(cls=KeyValueCommand)
 def approve(
-    checkpoint_id: CheckpointArgument,
+    ids: CheckpointsArgument,
     *,
     kv: Annotated[
         list[str] | None,
         typer.Option("--kv", metavar="KEY=VALUE", help="An input (option=full); may be repeated."),
     ] = None,
     reason: ReasonOption = "",
+    digest: DigestOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Approve a checkpoint as the OS user."""
+    """Approve a checkpoint as the OS user, or several: each is decided and told on its own."""
     from bot.cli.deciding import answer
+    from bot.cli.deciding_several import answer_several
     from engine import Choice
 
-    answer(checkpoint_id, Choice.APPROVE, reason, read_pairs("--kv", kv), as_json=as_json)
+    pairs, digests = read_pairs("--kv", kv), read_digests(digest, ids)
+    if len(ids) == 1:
+        answer(ids[0], Choice.APPROVE, reason, pairs, digests[0], as_json=as_json)
+        return
+    if pairs:
+        typer.echo("error: --kv is for one checkpoint: a form is filled in alone", err=True)
+        raise typer.Exit(Exit.USAGE)
+    answer_several(ids, Choice.APPROVE, reason, digests, as_json=as_json)
 
 
 @app.command()
 def reject(
-    checkpoint_id: CheckpointArgument, *, reason: ReasonOption = "", as_json: JsonOption = False
+    ids: CheckpointsArgument,
+    *,
+    reason: ReasonOption = "",
+    digest: DigestOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Reject a checkpoint as the OS user. Most checkpoints want a reason."""
+    """Reject a checkpoint as the OS user, or several. Most checkpoints want a reason."""
     from bot.cli.deciding import answer
+    from bot.cli.deciding_several import answer_several
     from engine import Choice
 
-    answer(checkpoint_id, Choice.REJECT, reason, {}, as_json=as_json)
+    digests = read_digests(digest, ids)
+    if len(ids) == 1:
+        answer(ids[0], Choice.REJECT, reason, {}, digests[0], as_json=as_json)
+    else:
+        answer_several(ids, Choice.REJECT, reason, digests, as_json=as_json)
 
 
 @app.command()

@@ -12,6 +12,7 @@ from bot.cli.json_views import checkpoint_json
 from bot.cli.output import emit, say, warn
 from bot.cli.session import Session, os_account, session
 from bot.cli.stopping import note_standstill
+from bot.quorum import lapsed_lines
 from bot.refusals import refusal
 from engine import (
     Accepted,
@@ -38,9 +39,18 @@ from engine import (
 
 
 def answer(
-    checkpoint_id: str, choice: Choice, reason: str, inputs: Mapping[str, str], *, as_json: bool
+    checkpoint_id: str,
+    choice: Choice,
+    reason: str,
+    inputs: Mapping[str, str],
+    digest: str | None,
+    *,
+    as_json: bool,
 ) -> None:
-    """Show the request, then record this answer to exactly what was shown."""
+    """Show the request, then record this answer to exactly what was shown.
+
+    `digest` is the beginning of what its digest must be; None: whatever it is now.
+    """
     with session(with_roles=True) as now:
         view = _wanted(now, checkpoint_id)
         if not as_json:
@@ -49,15 +59,21 @@ def answer(
             choice=choice,
             reason=reason,
             inputs=inputs,
-            request_digest=view.checkpoint.request_digest,
+            request_digest=digest_of(view, digest),
         )
-        voters, unchecked = _voters(now, view, choice)
+        voters, unchecked = voters_of(now, view, choice)
         decided = now.write(
             lambda tx: decide(tx, checkpoint_id, now.caller, given, voters, now.settings.local)
         )
         if isinstance(decided, Missing):
             raise CheckpointNotFound(checkpoint_id)
-        _report(now, decided, unchecked, as_json=as_json)
+        _report(now, decided, choice, unchecked, as_json=as_json)
+
+
+def digest_of(view: CheckpointView, insisted: str | None) -> str:
+    """The digest an answer is given to: what is there, unless another was insisted on."""
+    digest = view.checkpoint.request_digest
+    return digest if insisted is None or digest.startswith(insisted) else insisted
 
 
 def _wanted(now: Session, checkpoint_id: str) -> CheckpointView:
@@ -68,9 +84,9 @@ def _wanted(now: Session, checkpoint_id: str) -> CheckpointView:
     return view
 
 
-def _voters(now: Session, view: CheckpointView, choice: Choice) -> tuple[list[Caller], int]:
+def voters_of(now: Session, view: CheckpointView, choice: Choice) -> tuple[list[Caller], int]:
     """Earlier voters who could be looked up again, and how many of this choice could not."""
-    identities = now.read(lambda tx: earlier_voters(tx, view.checkpoint.id))
+    identities = now.read(lambda tx: earlier_voters(tx, view.checkpoint.id, now.caller.identity))
     found = {identity: os_account(identity) for identity in identities}
     unchecked = sum(
         1
@@ -82,12 +98,14 @@ def _voters(now: Session, view: CheckpointView, choice: Choice) -> tuple[list[Ca
     return [caller for caller in found.values() if caller is not None], unchecked
 
 
-def _report(now: Session, decided: Decided, unchecked: int, *, as_json: bool) -> None:
+def _report(
+    now: Session, decided: Decided, choice: Choice, unchecked: int, *, as_json: bool
+) -> None:
     view = _wanted(now, decided.checkpoint.id)
     ruling = decided.ruling
     note_standstill(now)
     if as_json:
-        emit(_ruling_json(decided.checkpoint, ruling, unchecked))
+        emit(ruling_json(decided.checkpoint, ruling, unchecked))
     match ruling:
         case Refused():
             warn(str(refusal(ruling, view)))
@@ -95,6 +113,8 @@ def _report(now: Session, decided: Decided, unchecked: int, *, as_json: bool) ->
         case Accepted(have=have, needed=needed):
             if not as_json:
                 say(f"Recorded: {have} of {needed}. It waits for more people.")
+            for line in lapsed_lines(view, choice):
+                warn(wording.plain_line(line))
             if unchecked:
                 warn(
                     f"{unchecked} earlier of the same kind did not count here: votes made in Slack "
@@ -106,7 +126,8 @@ def _report(now: Session, decided: Decided, unchecked: int, *, as_json: bool) ->
                 say(f"{wording.header(view)}. {wording.consequence(view)}")
 
 
-def _ruling_json(checkpoint: Checkpoint, ruling: Ruling, unchecked: int) -> dict[str, object]:
+def ruling_json(checkpoint: Checkpoint, ruling: Ruling, unchecked: int) -> dict[str, object]:
+    """A ruling and its checkpoint; `unchecked` earlier votes could not be looked up again."""
     said: dict[str, object] = {"ruling": type(ruling).__name__.lower()}
     match ruling:
         case Refused():
@@ -128,7 +149,7 @@ def expire_one(checkpoint_id: str, *, as_json: bool) -> None:
                 raise CheckpointNotFound(checkpoint_id)
             case Decided(ruling=Refused() as refused):
                 if as_json:
-                    emit(_ruling_json(ended.checkpoint, refused, 0))
+                    emit(ruling_json(ended.checkpoint, refused, 0))
                 warn(str(refusal(refused, _wanted(now, checkpoint_id))))
                 raise typer.Exit(Exit.REFUSED)
             case Checkpoint() if as_json:
@@ -148,7 +169,7 @@ def ask_one(checkpoint_id: str, *, as_json: bool) -> None:
                 raise CheckpointNotFound(checkpoint_id)
             case Decided(checkpoint=checkpoint, ruling=ruling):
                 if as_json:
-                    emit(_ruling_json(checkpoint, ruling, 0))
+                    emit(ruling_json(checkpoint, ruling, 0))
                 if isinstance(ruling, Refused):
                     warn(str(refusal(ruling, _wanted(now, checkpoint_id))))
                 raise typer.Exit(Exit.REFUSED)

@@ -4,6 +4,7 @@ from enum import IntEnum
 from typing import assert_never
 
 from engine import (
+    InvalidAccount,
     InvalidDag,
     InvalidParams,
     InvalidPrincipal,
@@ -52,7 +53,13 @@ EPILOG = "Exit codes: " + "; ".join(f"{code.value} {code.meaning}" for code in E
 def exit_of(error: SignoffError) -> Exit:
     """The exit code that goes with an error."""
     match error:
-        case InvalidDag() | InvalidParams() | InvalidSettings() | InvalidPrincipal():
+        case (
+            InvalidAccount()
+            | InvalidDag()
+            | InvalidParams()
+            | InvalidSettings()
+            | InvalidPrincipal()
+        ):
             return Exit.USAGE
         case StoreError():
             return Exit.DATABASE

@@ -47,6 +47,7 @@ def checkpoint_json(checkpoint: Checkpoint) -> Json:
         "reason": {"approve": policy.approve_reason, "reject": policy.reject_reason},
         "inputs": [_input_json(field) for field in policy.inputs],
         "on_expire": policy.on_expire,
+        "rules": [outcome.as_json() for outcome in checkpoint.rules],
         "requester": checkpoint.requester,
         "created_at": checkpoint.created_at,
         "expires_at": checkpoint.expires_at,
@@ -163,6 +164,7 @@ def voice_json(voice: Voice) -> Json:
     """A decision that counts."""
     return {
         "person": _person_json(voice.person),
+        "for_person": None if voice.on_behalf is None else _person_json(voice.on_behalf),
         "account": str(voice.identity),
         "choice": voice.choice,
         "reason": voice.reason,

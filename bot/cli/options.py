@@ -1,5 +1,6 @@
 """Options that mean the same on every command."""
 
+import re
 from typing import Annotated
 
 import typer
@@ -12,7 +13,35 @@ LimitOption = Annotated[
     int, typer.Option("--limit", min=1, max=1000, help="How many to show at most.")
 ]
 CheckpointArgument = Annotated[str, typer.Argument(metavar="ID", help="The checkpoint: cp_…")]
+CheckpointsArgument = Annotated[
+    list[str], typer.Argument(metavar="ID...", help="The checkpoint: cp_…; or several.")
+]
+DigestOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--digest",
+        metavar="PREFIX",
+        help="Only if its digest begins so (8 characters or more); one for each ID.",
+    ),
+]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; recorded and shown.")]
+
+
+_DIGEST = re.compile("[0-9a-f]{8,64}")
+
+
+def read_digests(given: list[str] | None, ids: list[str]) -> list[str | None]:
+    """What the digest of each must begin with, None for any; wrong usage ends the command."""
+    if not given:
+        return [None] * len(ids)
+    if len(given) != len(ids):
+        typer.echo("error: --digest is given once for each ID, in their order", err=True)
+        raise typer.Exit(Exit.USAGE)
+    for text in given:
+        if not _DIGEST.fullmatch(text.lower()):
+            typer.echo(f"error: --digest {text!r} is not 8 to 64 of 0-9 and a-f", err=True)
+            raise typer.Exit(Exit.USAGE)
+    return [text.lower() for text in given]
 
 
 def read_pairs(option: str, given: list[str] | None) -> dict[str, str]:

@@ -16,6 +16,8 @@ from bot.cli import (
     doctor,
     export,
     init,
+    people,
+    policy,
     roles,
     runs,
     serve,
@@ -64,7 +66,9 @@ app.add_typer(dag.app, name="dag")
 app.add_typer(dags.app, name="dags")
 app.add_typer(export.app, name="export")
 app.add_typer(checkpoints.app, name="checkpoints")
+app.add_typer(policy.app, name="policy")
 app.add_typer(roles.app, name="roles")
+app.add_typer(people.app, name="people")
 app.add_typer(backends.app, name="backends")
 app.add_typer(audit.app, name="audit")
 app.add_typer(db.app, name="db")

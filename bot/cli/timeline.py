@@ -135,7 +135,7 @@ def _moment(asked: CheckpointView, at: datetime, what: str, scale: _Scale) -> Ro
 
 def _said(voice: Voice) -> str:
     reason = f": “{voice.reason}”" if voice.reason else ""
-    return f"{wording.name_of(voice.person)} {_DONE[voice.choice]}{reason}"
+    return f"{wording.voice_of(voice)} {_DONE[voice.choice]}{reason}"
 
 
 def _unasked(asked: CheckpointView) -> str:

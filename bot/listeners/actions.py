@@ -1,5 +1,6 @@
 """Clicks on buttons. None here decides anything: they open a modal or turn a page."""
 
+import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -159,7 +160,10 @@ async def ask_to_click_again(desk: Desk, click: Click) -> None:
 async def open_form(desk: Desk, click: Click) -> dict[str, Any]:
     """The form to decide, for who may; for anybody else why not, and that they tried is kept."""
     choice, target = _choice_of(click), click.target
-    caller = await desk.caller(click.who, target.checkpoint_id)
+    caller, lenders = await asyncio.gather(
+        desk.caller(click.who, target.checkpoint_id),
+        desk.lenders(click.who, target.checkpoint_id),
+    )
     if isinstance(caller, LookUpFailed):
         return await _unverified(desk, click, caller)
     admitted = await desk.store.write(
@@ -169,6 +173,7 @@ async def open_form(desk: Desk, click: Click) -> dict[str, Any]:
             caller=caller,
             choice=choice,
             request_digest=target.digest,
+            lenders=lenders,
         )
     )
     view = await _view(desk, click)
@@ -176,7 +181,7 @@ async def open_form(desk: Desk, click: Click) -> dict[str, Any]:
         case Checkpoint() if view is not None:
             return await _form(desk, click, view, choice)
         case Decided(ruling=Refused() as refused) if view is not None:
-            return modals.refusal_view(refusal(refused, view))
+            return modals.refusal_of(refused, view)
         case Missing() | Checkpoint() | Decided():
             return modals.error_view(notices.unknown_id(target.checkpoint_id))
 

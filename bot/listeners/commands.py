@@ -14,8 +14,9 @@ from bot.directory import LookUpFailed
 from bot.listeners.pages import list_reply
 from bot.notices import COMMAND
 from bot.payloads import Command, Malformed, Who, parse_command
+from bot.people_notices import person_lines
 from bot.typed import Help, Listing, NotUnderstood, Request, Show, WhoAmI
-from engine import checkpoint_view, note_unseen, roles
+from engine import checkpoint_view, file_of, note_unseen, roles
 
 log = logging.getLogger(__name__)
 
@@ -77,4 +78,5 @@ async def _whoami(desk: Desk, who: Who) -> Message:
     if isinstance(caller, LookUpFailed):
         return lists.notice(notices.look_up_failed())
     held = await desk.store.read(partial(roles, caller=caller))
-    return lists.whoami(caller, held)
+    filed = await desk.store.read(partial(file_of, account=caller.identity))
+    return lists.whoami(caller, held, person_lines(filed))

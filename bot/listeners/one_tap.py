@@ -13,9 +13,9 @@ from bot.desk import Desk, reference
 from bot.directory import LookUpFailed
 from bot.listeners.actions import adopt_copy, ask_to_click_again, open_form
 from bot.listeners.submissions import decided
+from bot.listeners.tampered import tampered_view
 from bot.one_tap import dialog
-from bot.payloads import Click, Malformed, Submission, Who, parse_click, parse_who
-from bot.refusals import refusal
+from bot.payloads import Click, Malformed, Submission, parse_click
 from bot.slack import SlackError
 from bot.tokens import APPROVE, APPROVE_AT_ONCE
 from engine import (
@@ -24,7 +24,6 @@ from engine import (
     Missing,
     Refused,
     checkpoint_view,
-    note_unknown,
 )
 
 log = logging.getLogger(__name__)
@@ -73,7 +72,7 @@ async def answer(desk: Desk, click: Click) -> View | None:
     view = await desk.store.read(named)
     match outcome:
         case Decided(ruling=Refused() as refused) if view is not None:
-            return modals.refusal_view(refusal(refused, view))
+            return modals.refusal_of(refused, view)
         case Missing() | Decided():
             return modals.error_view(notices.unknown_id(click.target.checkpoint_id))
 
@@ -94,10 +93,7 @@ async def _tell(desk: Desk, click: Click, view: View) -> None:
 
 
 async def _tampered(desk: Desk, body: Body, malformed: Malformed) -> None:
-    who = parse_who(body)
-    if isinstance(who, Who):
-        note = partial(note_unknown, caller=desk.unverified(who), what=malformed.why)
-        await desk.store.write(note)
+    view = await tampered_view(desk, body, malformed)
     trigger_id = body.get("trigger_id")
     if isinstance(trigger_id, str):
-        await desk.slack.open_view(trigger_id, modals.error_view(notices.unknown_button()))
+        await desk.slack.open_view(trigger_id, view)

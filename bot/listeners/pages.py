@@ -1,5 +1,6 @@
 """Lists of what waits, for whoever may see it."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from bot import lists, notices
@@ -16,11 +17,14 @@ async def list_reply(desk: Desk, who: Who, state: ListState) -> Message:
     caller = await desk.caller(who)
     if isinstance(caller, LookUpFailed):
         return lists.notice(notices.look_up_failed())
-    page = await _page(desk, caller, state)
+    lenders = await desk.lenders(who) if state.kind is ListKind.MINE else []
+    page = await _page(desk, caller, state, lenders)
     return lists.pending_list(page, state) if page else lists.whoami(caller, {})
 
 
-async def _page(desk: Desk, caller: Caller, state: ListState) -> Page | None:
+async def _page(
+    desk: Desk, caller: Caller, state: ListState, lenders: Sequence[Caller]
+) -> Page | None:
     held = await desk.store.read(partial(roles, caller=caller))
     if not held:
         return None
@@ -33,6 +37,7 @@ async def _page(desk: Desk, caller: Caller, state: ListState) -> Page | None:
                 tenant=state.tenant,
                 dag=state.dag,
                 after=state.cursor,
+                lenders=lenders,
             )
         )
     tenants = [tenant for tenant in held if state.tenant in (None, tenant)]

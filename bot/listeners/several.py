@@ -113,6 +113,7 @@ async def _pick_form(desk: Desk, asked: Asked) -> View:
             tenant=state.tenant,
             dag=state.dag,
             after=state.cursor,
+            lenders=await desk.lenders(asked.who),
         )
     )
     mine = state.kind is ListKind.MINE  # there, nothing is listed that one may not decide at all
@@ -135,7 +136,9 @@ async def _review_form(desk: Desk, picked: Picked) -> View:
     if isinstance(caller, LookUpFailed):
         return modals.refusal_view(notices.look_up_failed())
     named = [(target.checkpoint_id, target.digest) for target in picked.targets]
-    ready, apart = await desk.store.read(partial(several_chosen, caller=caller, named=named))
+    lenders = await desk.lenders(picked.who)
+    chosen = partial(several_chosen, caller=caller, named=named, lenders=lenders)
+    ready, apart = await desk.store.read(chosen)
     views = await _views(desk, [checkpoint.id for checkpoint in ready])
     return several.review_form(views, apart)
 
@@ -167,36 +170,41 @@ async def _decide_each(desk: Desk, sent: Sent, views: Sequence[CheckpointView]) 
 async def _decide_one(
     desk: Desk, sent: Sent, caller: Caller, target: Target, view: CheckpointView | None
 ) -> several.Told:
-    subject = target.checkpoint_id if view is None else wording.subject(view.checkpoint)
+    named = target.checkpoint_id if view is None else several.told_apart(view.checkpoint)
     reason = sent.reason if view is None else several.reason_for(view, sent.choice, sent.reason)
     answer = Answer(choice=sent.choice, reason=reason, request_digest=target.digest)
-    work = partial(
-        decide_together, checkpoint_id=target.checkpoint_id, caller=caller, answer=answer
-    )
     try:
-        outcome = await desk.store.write(work)
-        return await _told(desk, subject, outcome)
+        outcome = await desk.store.write(
+            partial(
+                decide_together,
+                checkpoint_id=target.checkpoint_id,
+                caller=caller,
+                answer=answer,
+                lenders=await desk.lenders(sent.who, target.checkpoint_id),
+            )
+        )
+        return await _told(desk, named, outcome)
     except Exception:
         ref = reference()
         log.exception("one of several could not be decided (reference %s)", ref)
-        said = f"not certain that it was recorded: look at its card (reference {ref})"
-        return several.Told(subject, recorded=False, said=said)
+        said = f"{named}. It is not certain: look at its card (reference {ref})."
+        return several.Told(recorded=False, said=said)
 
 
-async def _told(desk: Desk, subject: str, outcome: Decided | Missing) -> several.Told:
+async def _told(desk: Desk, named: str, outcome: Decided | Missing) -> several.Told:
     match outcome:
         case Missing():
-            return several.Told(subject, recorded=False, said="there is no such checkpoint")
+            return several.Told(recorded=False, said=f"{named}. There is no such checkpoint.")
         case Decided(ruling=Refused() as refused, checkpoint=checkpoint):
             view = await desk.store.read(partial(checkpoint_view, checkpoint_id=checkpoint.id))
             if view is None:
                 raise AssertionError(f"{checkpoint.id} is gone")
             why = refusal(refused, view)
-            said = ". ".join([why.headline, *(plain_line(line) for line in why.lines[:1])])
-            return several.Told(subject, recorded=False, said=f"not recorded. {said}")
+            said = plain_line(why.lines[0]) if why.lines else f"{why.headline}."
+            return several.Told(recorded=False, said=f"{named}. {said}")
         case Decided(checkpoint=checkpoint):
             word = elsewhere.state_word(checkpoint) or wording.state_word(checkpoint.state)
-            return several.Told(subject, recorded=True, said=word)
+            return several.Told(recorded=True, said=f"{word}: {named}")
 
 
 async def _unverified(

@@ -1,11 +1,11 @@
-"""`/signoff`: starting a run. A private answer, in the ack itself when it is quick enough."""
+"""`/signoff`: runs, delegations, links. A private answer, in the ack when it is quick enough."""
 
 import asyncio
 import logging
 import socket
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, assert_never
+from typing import Any
 
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
@@ -14,6 +14,7 @@ from bot import lists, notices, run_notices
 from bot.cards import Message
 from bot.desk import Desk, reference
 from bot.directory import LookUpFailed
+from bot.listeners import people
 from bot.payloads import Command, Malformed, parse_start
 from bot.refusals import role_refusal
 from bot.run_notices import RUN_COMMAND
@@ -87,17 +88,17 @@ async def reply(desk: Desk, command: Command[RunRequest] | Malformed) -> Message
         log.warning("a slash command was malformed: %s", command.why)
         return lists.notice(notices.unknown_button())
     match command.request:
-        case StartRun() as wanted:
-            caller = await desk.caller(command.who)
-            if isinstance(caller, LookUpFailed):
-                return lists.notice(notices.look_up_failed())
-            return lists.notice(await _start(desk, caller, wanted))
         case Help():
             return lists.usage_of_runs(command.command)
         case NotUnderstood() as misread:
             return lists.notice(notices.not_understood(misread, command.command))
-        case _:
-            assert_never(command.request)
+        case wanted:
+            caller = await desk.caller(command.who)
+            if isinstance(caller, LookUpFailed):
+                return lists.notice(notices.look_up_failed())
+            if isinstance(wanted, StartRun):
+                return lists.notice(await _start(desk, caller, wanted))
+            return lists.notice(await people.answer(desk, caller, wanted))
 
 
 async def _start(desk: Desk, caller: Caller, wanted: StartRun) -> Explanation:

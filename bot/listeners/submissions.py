@@ -15,7 +15,6 @@ from bot.directory import LookUpFailed
 from bot.listeners.tampered import tampered_view
 from bot.payloads import Malformed, Submission, parse_submission
 from bot.read_json import part
-from bot.refusals import refusal
 from bot.tokens import DECISION_FORM
 from bot.wording import Explanation, plain_line
 from engine import (
@@ -24,10 +23,8 @@ from engine import (
     Caller,
     CheckpointView,
     Decided,
-    IdentityKind,
     Missing,
     Refused,
-    Rule,
     Settled,
     StoreError,
     checkpoint_view,
@@ -127,12 +124,12 @@ async def decided(desk: Desk, sent: Submission) -> Decided | Missing | LookUpFai
 
 
 async def _voters(desk: Desk, sent: Submission) -> list[Caller]:
-    """Whoever voted before, looked up again: a vote counts only while its voter is entitled."""
-    named = sent.target.checkpoint_id
-    voted = await desk.store.read(partial(earlier_voters, checkpoint_id=named))
-    others = [i for i in voted if i.kind is IdentityKind.SLACK and i != sent.who.identity]
-    found = await asyncio.gather(*(desk.voter(identity, named) for identity in others))
-    return [caller for caller in found if isinstance(caller, Caller)]
+    """Whoever voted before or lends a place, looked up again: it counts while they may."""
+    named, own = sent.target.checkpoint_id, sent.who.identity
+    asked = partial(earlier_voters, checkpoint_id=named, caller=own)
+    return await desk.looked_up(
+        [account for account in await desk.store.read(asked) if account != own], named
+    )
 
 
 async def _counted(desk: Desk, sent: Submission) -> Reply:
@@ -150,12 +147,7 @@ async def _refused(desk: Desk, sent: Submission, refused: Refused) -> Reply:
     errors = modals.field_errors(refused, view, sent.choice)
     if errors is not None:
         return {"response_action": "errors", "errors": errors}
-    why = refusal(refused, view)
-    if view.checkpoint.is_open and [f.rule for f in refused.reasons] == [Rule.DIGEST]:
-        # The form again, of the request as it is: it carries the digest that is shown now.
-        place = desk.place_of(view)
-        return _show(modals.decision_form(view, sent.choice, notice=why, place=place))
-    return _show(modals.refusal_view(why))
+    return _show(modals.refusal_of(refused, view))
 
 
 async def _unverified(desk: Desk, sent: Submission) -> Reply:

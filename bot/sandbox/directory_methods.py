@@ -156,6 +156,15 @@ def users_info(slack: LocalSlack, args: Json) -> Json:
     return {"user": user_json(slack, user)}
 
 
+def users_list(slack: LocalSlack, _args: Json) -> Json:
+    """users.list, on one page."""
+    users = slack.workspace.users.values()
+    return {
+        "members": [user_json(slack, user) for user in users],
+        "response_metadata": {"next_cursor": ""},
+    }
+
+
 def users_lookup_by_email(slack: LocalSlack, args: Json) -> Json:
     """users.lookupByEmail; the deactivated and the strangers are not found."""
     wanted = str(args.get("email") or "").lower()

@@ -12,6 +12,7 @@ TIERS: Mapping[str, str] = {
     "usergroups.list": "2",
     "usergroups.users.list": "2",
     "conversations.list": "2",
+    "users.list": "2",
     "chat.update": "3",
     "conversations.info": "3",
     "conversations.open": "3",

@@ -38,6 +38,7 @@ METHODS = {
     "conversations.list": Method(handle=directory_methods.conversations_list),
     "conversations.open": Method(handle=directory_methods.conversations_open, scope="im:write"),
     "users.info": Method(handle=directory_methods.users_info, scope="users:read"),
+    "users.list": Method(handle=directory_methods.users_list, scope="users:read"),
     "users.lookupByEmail": Method(
         handle=directory_methods.users_lookup_by_email, scope="users:read.email"
     ),

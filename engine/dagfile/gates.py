@@ -1,8 +1,9 @@
 """A checkpoint task: who may decide, by when, having seen what."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from engine.auto.language import read_expression
 from engine.dag import Gate, Show
 from engine.dagfile.fields import (
     Fields,
@@ -16,7 +17,7 @@ from engine.dagfile.forms import OF_CHECKPOINT, form_reader
 from engine.dagfile.policies import POLICY_KEYS, read_rules
 from engine.dagfile.yaml_nodes import Entries, Node, Scalar
 from engine.errors import Problem
-from engine.model import Policy
+from engine.model import AutoRule, Policy
 from engine.templates import PARAMS, references, split_reference, strays
 
 MAX_SHOWN = 10
@@ -62,6 +63,17 @@ def gate_references(fields: Fields, gate: Gate) -> Iterator[Reference]:
         yield Reference(name, fields.line_of("prompt"), "prompt")
     for show in gate.show:
         yield Reference(show.source, fields.line_of("show"), "show")
+    if "auto" in fields:
+        for name in _read_by_rules(gate.policy.auto):
+            yield Reference(name, fields.line_of("auto"), "auto")
+
+
+def _read_by_rules(rules: Sequence[AutoRule]) -> Iterator[str]:
+    for table, *keys in (path for rule in rules for path in read_expression(rule.when).reads):
+        if table == "outputs" and keys:
+            yield f"{keys[0]}__{keys[1] if len(keys) > 1 else '*'}"
+        elif table == PARAMS and keys:
+            yield f"{PARAMS}__{keys[0]}"
 
 
 def _prompt(node: Node) -> str:

@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 
+from engine.auto.language import MAX_EXPRESSION, read_expression
 from engine.dagfile.fields import (
     Fields,
     MisreadError,
@@ -15,14 +16,14 @@ from engine.dagfile.fields import (
 from engine.dagfile.fields import duration as read_duration
 from engine.dagfile.problems import Problems
 from engine.dagfile.yaml_nodes import Entries, Node, Scalar
-from engine.errors import InvalidPrincipal, Problem
+from engine.errors import InvalidExpression, InvalidPrincipal, Problem
 from engine.identity import Principal, Role
-from engine.model import AutoRule, Escalation, Nudge
+from engine.inputs import parse_inputs
+from engine.model import AutoRule, Escalation, Nudge, Policy
 
 MAX_NUDGES = 5
 MAX_TARGETS = 5
 MAX_AUTO = 10
-MAX_EXPRESSION = 1_000
 
 Requirement = tuple[Role | None, int | None]
 
@@ -121,7 +122,21 @@ def _expression(node: Node) -> str:
     written = text(node)
     if len(written) > MAX_EXPRESSION:
         raise unexpected(node, f"an expression of at most {MAX_EXPRESSION} characters")
+    try:
+        read = read_expression(written)
+    except InvalidExpression as invalid:
+        raise MisreadError(Problem(f"not an expression: {invalid}", node.line)) from None
+    if ("outputs",) in read.reads:
+        raise MisreadError(Problem("expected outputs of a task: outputs.TASK.KEY", node.line))
     return written
+
+
+def check_auto(fields: Fields, policy: Policy) -> None:
+    """Note a form that no rule could fill in."""
+    wanted = parse_inputs(policy.inputs, {}).errors
+    if "auto" in fields and wanted and any(rule.approves for rule in policy.auto):
+        named = ", ".join(wanted)
+        fields.wrong("auto", f"'then: approve' fills in no form; give {named} a default")
 
 
 def _requirement(node: Node) -> Requirement:

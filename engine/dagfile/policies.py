@@ -16,7 +16,7 @@ from engine.dagfile.fields import (
     unexpected,
     whole,
 )
-from engine.dagfile.later import read_auto, read_escalation, read_nudges
+from engine.dagfile.later import check_auto, read_auto, read_escalation, read_nudges
 from engine.dagfile.problems import Problems, TooManyProblemsError, did_you_mean
 from engine.dagfile.values import node_of
 from engine.dagfile.yaml_nodes import Entries, Node
@@ -113,6 +113,7 @@ def read_rules(fields: Fields, base: Policy) -> Policy:
     _check_quorum(fields, policy)
     _check_escalation(fields, policy)
     _check_dialog(fields, policy)
+    check_auto(fields, policy)
     return policy
 
 

@@ -1,9 +1,10 @@
 """The transactions of a driver. Each starts by checking that it still holds the lease."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from engine.auto.outcomes import RuleOutcome
 from engine.dag import Dag, Gate, OnInterrupt
 from engine.ending import note_run_end, withdraw_all
 from engine.events import RunPaused, RunTakenOver
@@ -43,6 +44,7 @@ class Turn:
     start: Sequence[Start] = ()
     verdict: Verdict | None = None
     closes: bool = False  # with the verdict: what has not started or is still asked is called off
+    rules: Mapping[TaskId, Sequence[RuleOutcome]] = field(default_factory=dict)  # of what opens
     pause: Sequence[TaskId] = ()  # the tasks that wait for people, when nothing else is left
 
     @property
@@ -58,6 +60,7 @@ class Turned:
 
     state: RunState
     standing: Standing | None = None
+    decided: bool = False  # by rules: some of what it opened has ended with that
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +114,7 @@ def take(tx: Tx, lease: Lease, dag: Dag, turn: Turn, surface: str) -> Turned:
         journal.add(tx, ended)
         return Turned(RunState.RUNNING, standing(tx, lease.run_id))
     tasks.leave_pending(tx, lease.run_id, turn.skip, TaskState.SKIPPED)
-    if turn.open:
-        _open(tx, _run(tx, lease.run_id), dag, turn.open, surface)
+    decided = _open(tx, _run(tx, lease.run_id), dag, turn, surface) if turn.open else False
     tasks.start(tx, lease.run_id, turn.start)
     begun = [_start_of(lease.run_id, start, tx.now) for start in turn.start]
     journal.add(tx, [*ended, *begun])
@@ -124,7 +126,7 @@ def take(tx: Tx, lease: Lease, dag: Dag, turn: Turn, surface: str) -> Turned:
         state = _end(tx, lease, turn.verdict)
     elif turn.pause:
         state = _pause(tx, lease, turn.pause)
-    return Turned(state)
+    return Turned(state, decided=decided)
 
 
 def _start_of(run_id: RunId, start: Start, at: datetime) -> Happened:
@@ -216,8 +218,10 @@ def _run(tx: Tx, run_id: RunId) -> runs.Run:
     return run
 
 
-def _open(tx: Tx, run: runs.Run, dag: Dag, gates: Sequence[TaskId], surface: str) -> None:
-    for task_id in gates:
+def _open(tx: Tx, run: runs.Run, dag: Dag, turn: Turn, surface: str) -> bool:
+    """Ask people; True where a rule has answered in their place."""
+    decided = False
+    for task_id in turn.open:
         task = dag.task(task_id)
         gate = task.work
         assert isinstance(gate, Gate)  # noqa: S101 (the plan opens nothing else)
@@ -226,7 +230,10 @@ def _open(tx: Tx, run: runs.Run, dag: Dag, gates: Sequence[TaskId], surface: str
         ):
             raise AssertionError(f"{task_id} of {run.id} is not pending in its own transaction")
         outputs = tasks.outputs_of(tx, run.id, _quoted(gate))
-        open_checkpoint(tx, run, task, gate, outputs, surface)
+        rules = turn.rules.get(task_id, ())
+        opened = open_checkpoint(tx, run, task, gate, outputs, surface, rules)
+        decided |= not opened.is_open
+    return decided
 
 
 def _quoted(gate: Gate) -> set[TaskId]:

@@ -22,6 +22,7 @@ from engine.driving.advance import Brief, Standing, Turn, Turned
 from engine.driving.bell import Bell
 from engine.driving.course import Course
 from engine.driving.crew import Crew, Surroundings
+from engine.driving.rules import with_rules
 from engine.driving.workplace import Workplace
 from engine.errors import LeaseLost, StoreError
 from engine.model import RunState
@@ -130,7 +131,7 @@ class _Driver:
         self._ends_at = self._end_of_time(brief)
         most = brief.dag.max_parallel or self._settings.max_parallel
         course = Course(brief.dag, self._crew, most, brief.standing)
-        state = await self._loop(brief.dag, self._crew, course)
+        state = await self._loop(around, self._crew, course)
         if state not in {RunState.RUNNING, RunState.PAUSED}:
             folder = self._settings.scratch_dir / run_id
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
@@ -167,7 +168,7 @@ class _Driver:
             return True
         return await end_orphan(record.pgid, record.process_started, self._lease.run_id)
 
-    async def _loop(self, dag: Dag, crew: Crew, course: Course) -> RunState:
+    async def _loop(self, around: Surroundings, crew: Crew, course: Course) -> RunState:
         while True:
             self._reap(crew)
             if self._ends_at is not None and self._store.clock.monotonic() >= self._ends_at:
@@ -175,12 +176,15 @@ class _Driver:
                 course.run_out_of_time()
             turn = course.turn(self._store.clock.now(), may_start=not self._stop.is_set())
             if not turn.is_empty:
-                turned = await self._take(dag, turn)
+                turn = await self._insist(partial(with_rules, self._store, around, turn))
+                turned = await self._take(around.dag, turn)
                 if turned.state is not RunState.RUNNING:
                     return turned.state
                 if turned.standing is None:
                     course.took(turn)
-                else:
+                if turned.decided:
+                    await course.adopt(await self._standing())
+                elif turned.standing is not None:
                     await course.adopt(turned.standing)
             elif self._may_let_go(course, crew):
                 await self.close()

@@ -1,12 +1,13 @@
 """Checkpoints and decisions: rows to values and back, and the one end."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from engine.auto.outcomes import RuleOutcome
 from engine.dag import policy_from_json, policy_to_json
 from engine.identity import Identity, IdentityKind, PersonId, Role, Surface
 from engine.json_values import is_storable
@@ -25,6 +26,7 @@ from engine.model import (
     TaskId,
 )
 from engine.policy import Finding
+from engine.store import links
 from engine.store.writer import Tx
 from engine.tables import CheckpointRow, DecisionRow, table_of
 
@@ -60,6 +62,8 @@ def request_json(checkpoint: Checkpoint) -> dict[str, Any]:
     }
     if checkpoint.elsewhere is not None:
         request["elsewhere"] = checkpoint.elsewhere.as_json()
+    if checkpoint.rules:
+        request["rules"] = [outcome.as_json() for outcome in checkpoint.rules]
     return request
 
 
@@ -116,6 +120,16 @@ def newest(tx: Tx, run_id: str, task_id: str) -> str | None:
         .limit(1)
     )
     return tx.run(query).scalar_one_or_none()
+
+
+def asked_people(tx: Tx, run_id: str, task_id: str) -> bool:
+    """Whether an earlier checkpoint of this task came to people, however it ended."""
+    query = sa.select(_checkpoint.c.id).where(
+        _checkpoint.c.run_id == run_id,
+        _checkpoint.c.task_id == task_id,
+        _checkpoint.c.cause.is_distinct_from(Cause.AUTO),
+    )
+    return tx.run(query.limit(1)).first() is not None
 
 
 def channel_of(tx: Tx, checkpoint_id: str) -> str | None:
@@ -268,6 +282,7 @@ def add_decision(tx: Tx, decision: Decision, trace: Sequence[Finding]) -> None:
         _decision.insert().values(
             checkpoint_id=decision.checkpoint_id,
             person_id=decision.person_id,
+            for_person=decision.for_person,
             choice=decision.choice,
             reason=decision.reason,
             inputs=dict(decision.inputs),
@@ -283,16 +298,19 @@ def add_decision(tx: Tx, decision: Decision, trace: Sequence[Finding]) -> None:
 
 
 def decisions(tx: Tx, checkpoint_id: str) -> list[Decision]:
-    """Every decision on a checkpoint, in the order they were made."""
+    """Every decision on a checkpoint, in the order they were made, by the persons of today."""
     rows = tx.run(
         sa.select(_decision)
         .where(_decision.c.checkpoint_id == checkpoint_id)
         .order_by(_decision.c.id)
-    )
+    ).all()
+    named = {row.person_id for row in rows} | {row.for_person for row in rows} - {None}
+    today = links.persons_of_today(tx, named)
     return [
         Decision(
             checkpoint_id=CheckpointId(row.checkpoint_id),
-            person_id=PersonId(row.person_id),
+            person_id=today[row.person_id],
+            for_person=None if row.for_person is None else today[row.for_person],
             choice=Choice(row.choice),
             reason=row.reason,
             inputs=row.inputs,
@@ -308,7 +326,7 @@ def decisions(tx: Tx, checkpoint_id: str) -> list[Decision]:
 
 
 def last_trace(tx: Tx, checkpoint_id: str) -> tuple[Finding, ...]:
-    """The trace of the latest decision on a checkpoint; empty before there is one."""
+    """The trace of the latest decision on a checkpoint, by the persons of today; may be empty."""
     query = (
         sa.select(_decision.c.trace)
         .where(_decision.c.checkpoint_id == checkpoint_id)
@@ -316,7 +334,11 @@ def last_trace(tx: Tx, checkpoint_id: str) -> tuple[Finding, ...]:
         .limit(1)
     )
     trace = tx.run(query).scalar_one_or_none() or ()
-    return tuple(Finding.from_json(finding) for finding in trace)
+    found = [Finding.from_json(finding) for finding in trace]
+    today = links.persons_of_today(tx, (one.person for one in found if one.person is not None))
+    return tuple(
+        one if one.person is None else replace(one, person=today[one.person]) for one in found
+    )
 
 
 def latest(decided: Sequence[Decision]) -> list[Decision]:
@@ -356,6 +378,7 @@ def _value(row: sa.Row[Any]) -> Checkpoint:
         request_digest=row.request_digest,
         created_at=row.created_at,
         expires_at=row.expires_at,
+        rules=tuple(RuleOutcome.from_json(rule) for rule in row.request.get("rules", ())),
         state=CheckpointState(row.state),
         cause=None if row.cause is None else Cause(row.cause),
         ended_at=row.ended_at,

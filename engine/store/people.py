@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -17,10 +18,11 @@ from engine.identity import (
 )
 from engine.model import new_person_id
 from engine.store.writer import Tx
-from engine.tables import IdentityRow, MetaRow, PersonRow, RoleGrantRow, table_of
+from engine.tables import IdentityRow, MetaRow, PersonAliasRow, PersonRow, RoleGrantRow, table_of
 
 _person = table_of(PersonRow)
 _identity = table_of(IdentityRow)
+_alias = table_of(PersonAliasRow)
 _grant = table_of(RoleGrantRow)
 _meta = table_of(MetaRow)
 
@@ -66,6 +68,44 @@ def ensure_person(tx: Tx, identity: Identity, name: str) -> PersonId:
         )
     )
     return person_id
+
+
+def slack_realms(tx: Tx, subject: str) -> tuple[str, ...]:
+    """The workspaces or organisations in which a Slack account of this id was seen."""
+    query = sa.select(_identity.c.realm).where(
+        _identity.c.kind == IdentityKind.SLACK, _identity.c.subject == subject
+    )
+    return tuple(sorted(tx.run(query).scalars()))
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRecord:
+    """A person as recorded; the name is empty once erased."""
+
+    id: PersonId
+    name: str
+    disabled_at: datetime | None
+
+
+def load_person(tx: Tx, person_id: str) -> PersonRecord | None:
+    """A person by the id they have today; None when there is none."""
+    row = tx.run(sa.select(_person).where(_person.c.id == person_id)).one_or_none()
+    return None if row is None else _record(row)
+
+
+def listed_persons(tx: Tx) -> list[PersonRecord]:
+    """Everybody, by name; not those found to be somebody else."""
+    query = sa.select(_person).where(_person.c.id.not_in(sa.select(_alias.c.alias)))
+    return [_record(row) for row in tx.run(query.order_by(_person.c.name, _person.c.id))]
+
+
+def set_disabled(tx: Tx, person_id: PersonId, at: datetime | None) -> None:
+    """Stop a person from this instant on; None lets them act again."""
+    tx.run(_person.update().where(_person.c.id == person_id).values(disabled_at=at))
+
+
+def _record(row: sa.Row[Any]) -> PersonRecord:
+    return PersonRecord(PersonId(row.id), row.name, row.disabled_at)
 
 
 def identities_of(tx: Tx, person_id: PersonId) -> tuple[Identity, ...]:

@@ -103,8 +103,12 @@ def secrets_of(task: Task, inputs: JsonObject, marked: frozenset[str]) -> frozen
     work = task.work
     env = work.env if isinstance(work, Shell) else {}
     declared = {value for name, value in env.items() if names_a_secret(name)}
-    given = {text for name in marked & inputs.keys() for text in _texts(inputs[name])}
-    return frozenset(declared | given)
+    return marked_texts(inputs, marked) | declared
+
+
+def marked_texts(inputs: JsonObject, marked: frozenset[str]) -> frozenset[str]:
+    """The texts that secret values may be printed as: of those inputs that are `marked`."""
+    return frozenset(text for name in marked & inputs.keys() for text in _texts(inputs[name]))
 
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")

@@ -46,8 +46,15 @@ def desk_with(book: Book, *, fails: bool = False) -> Desk:
     async def caller(*_: object) -> Caller | LookUpFailed:
         return LookUpFailed("slow") if fails else known
 
+    async def lenders(*_: object) -> list[Caller]:
+        return []
+
     stub = SimpleNamespace(
-        store=book, caller=caller, unverified=lambda _: known, place_of=lambda _: "#deploys"
+        store=book,
+        caller=caller,
+        lenders=lenders,
+        unverified=lambda _: known,
+        place_of=lambda _: "#deploys",
     )
     return cast("Desk", stub)
 

@@ -19,7 +19,6 @@ from bot.slack import (
     Posted,
     Slack,
     SlackError,
-    SlackRefused,
     SlackUnreachable,
 )
 from engine import Checkpoint, Outbox, Policy, Principal, Role, Store, granted_groups, repost
@@ -100,10 +99,8 @@ class FakeSlack:
     async def group_members(self, group: str) -> frozenset[str]:
         return self.groups.get(group, frozenset())
 
-    async def user_with(self, email: str) -> str:
-        if email not in self.addresses:
-            raise SlackRefused("users.lookupByEmail", "users_not_found")
-        return self.addresses[email]
+    async def user_with_email(self, email: str) -> str | None:
+        return self.addresses.get(email)
 
 
 @dataclass

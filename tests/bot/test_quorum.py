@@ -55,7 +55,7 @@ def test_a_vote_that_lapsed_is_not_counted_and_named() -> None:
     view = replace(waiting([_lapsed(), voice(ANA)], policy=TWO), still_asked=ANYBODY)
     read = words(approval_card(view).blocks)
     assert "1 of 2: Ana ✅" in read
-    assert "no longer counts: Bob" in read
+    assert "not counted any more: Bob" in read
     assert "1 missing" in read
 
 
@@ -76,7 +76,7 @@ def test_whoever_decides_is_told_whose_earlier_vote_lapsed_and_why() -> None:
         (Finding(Rule.STANDING, False, "a full member", "deactivated"), "account is deactivated"),
         (Finding(Rule.STANDING, False, "a full member", "guest"), "a guest account now"),
         (Finding(Rule.APPROVERS, False, "S0RELEASE", "x"), "not among its approvers any more"),
-        (Finding(Rule.LOOK_UP, False, "x", "y"), "could not be looked up again here"),
+        (Finding(Rule.LOOK_UP, False, "x", "y"), "could not be looked up again there"),
     ],
 )
 def test_why_a_vote_lapsed_is_said_in_words(finding: Finding, said: str) -> None:

@@ -148,7 +148,8 @@ def test_a_missing_reason_is_an_error_under_its_field() -> None:
     form = several.review_form(views)
     errors = several.reason_missing(_targets(views), views, Choice.REJECT, "  ")
     assert errors == {
-        form["blocks"][-1]["block_id"]: "A reason is required to reject deploy · approve_release."
+        form["blocks"][-1]["block_id"]: "A reason is required to reject "
+        "deploy · approve_release (1a2b3c4d)."
     }
     assert several.reason_missing(_targets(views), views, Choice.REJECT, "no") is None
     assert several.reason_missing(_targets(views), views, Choice.APPROVE, "") is None
@@ -158,14 +159,14 @@ def test_what_became_of_each_is_said_one_by_one() -> None:
     """A partial failure is no failure of the whole."""
     view = several.results(
         [
-            several.Told("deploy · a", recorded=True, said="✅ Approved"),
-            several.Told("deploy · b", recorded=False, said="not recorded. Already approved"),
+            several.Told(recorded=True, said="✅ Approved: deploy · a"),
+            several.Told(recorded=False, said="deploy · b. Already approved by Bob."),
         ]
     )
     assert_view(view)
     read = words(view)
     assert "Recorded 1 of 2." in read
-    assert "⚠️ deploy · b: not recorded. Already approved" in read
+    assert "⚠️ Not recorded: deploy · b. Already approved by Bob." in read
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=25)
@@ -180,7 +181,7 @@ def test_hostile_text_breaks_none_of_the_views(views: list[CheckpointView], text
     apart = [Apart(view.checkpoint, replace(why, rule=rule)) for view in views for rule in Rule]
     assert_view(several.pick_form([view.checkpoint for view in numbered], apart))
     assert_view(several.review_form(numbered, apart[:3]))
-    assert_view(several.results([several.Told(text, recorded=False, said=text or "-")]))
+    assert_view(several.results([several.Told(recorded=False, said=text)]))
 
 
 def _submitted(values: object, metadata: str = "") -> dict[str, object]:

@@ -60,7 +60,7 @@ GATES = some_of(
         "escalate": st.just({"to": ["Admin", "#incidents"], "after": 0.125}),
         "auto": st.sampled_from(
             [
-                [{"when": "params.n > 1", "then": "approve"}],
+                [{"when": "task != dag", "then": "approve"}],
                 [{"when": "true", "require": {"required_role": "Admin", "quorum": 2}}],
             ]
         ),

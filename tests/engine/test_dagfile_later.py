@@ -19,9 +19,11 @@ ADMIN = Escalation(to=("Admin",))
 
 
 def text_of(keys: str) -> str:
-    """A DAG file whose checkpoint `ok` has these keys from line 5 on."""
+    """A DAG file whose checkpoint `ok`, behind `plan`, has these keys from line 5 on."""
     body = indent(dedent(keys).strip("\n"), "    ")
-    return f"name: d\ntasks:\n  - id: ok\n    type: checkpoint\n{body}\n"
+    head = "name: d\ntasks:\n  - id: ok\n    type: checkpoint\n"
+    behind = "    depends_on: plan\n  - {id: plan, run: make}\nparams: {n: {type: number}}\n"
+    return f"{head}{body}\n{behind}"
 
 
 def policy_of(keys: str) -> Policy:
@@ -149,6 +151,27 @@ BAD = {
     ],
     "auto: [" + "{when: 'true', then: approve}, " * 11 + "]": [
         "5: 'auto' in task 'ok': expected at most 10 rules"
+    ],
+    "auto:\n  - {when: 'params.n >', then: approve}": [
+        "6: 'auto' in task 'ok': 'when' in 'auto': not an expression: mismatched input '<EOF>'"
+    ],
+    "auto:\n  - when: now > 1\n    then: approve": [
+        "6: 'auto' in task 'ok': 'when' in 'auto': not an expression: there is no 'now', only"
+    ],
+    "auto:\n  - {when: 'size(outputs) == 0', then: approve}": [
+        "6: 'auto' in task 'ok': 'when' in 'auto': expected outputs of a task: outputs.TASK.KEY"
+    ],
+    "auto:\n  - {when: 'params.m > 1', then: approve}": [
+        "5: 'auto' in task 'ok': 'params__m' names no parameter 'm' of the DAG"
+    ],
+    "auto:\n  - {when: 'outputs.plans.x == 1', then: approve}": [
+        "5: 'auto' in task 'ok': 'plans__x' names no task 'plans'; did you mean 'plan'?"
+    ],
+    "auto:\n  - {when: 'size(outputs.ok) == 1', then: approve}": [
+        "5: 'auto' in task 'ok': 'ok__*' is no upstream output; depend on 'ok'"
+    ],
+    "inputs: {a: {required: true}}\nauto:\n  - {when: 'true', then: approve}": [
+        "6: 'auto' in task 'ok': 'then: approve' fills in no form; give a a default"
     ],
     f"auto:\n  - {{when: '{'x' * 1_001}', then: approve}}": [
         "6: 'auto' in task 'ok': 'when' in 'auto': expected an expression of at most 1000"

@@ -187,7 +187,7 @@ async def test_a_decision_is_recorded_with_every_rule_it_passed(
     await store.write(says(opened))
     (row,) = await store.read(partial(rows, table="decision"))
     assert [finding["rule"] for finding in row["trace"]] == [
-        *("open", "digest", "standing", "role", "approvers", "self_approval"),
+        *("open", "digest", "standing", "enabled", "role", "approvers", "self_approval"),
         *("known_person", "reason", "inputs", "quorum"),
     ]
     assert all(finding["passed"] for finding in row["trace"])

@@ -223,7 +223,7 @@ REFUSED = {
         6,
         "rename that one",
     ),
-    "auto": (GATE + "auto: [{when: 'params.n > 1', then: approve}]", 5, "no rules"),
+    "auto": (GATE + "auto: [{when: 'true', then: approve}]", 5, "no rules"),
     "on_expire": (
         GATE + "on_expire: escalate\n    escalate: {to: [Admin]}",
         5,

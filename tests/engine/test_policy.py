@@ -47,7 +47,7 @@ from tests.engine.build import (
 
 SCHEDULED = frozenset({(IdentityKind.SCHEDULE, HOST)})
 ADMITTING = (
-    *(Rule.OPEN, Rule.DIGEST, Rule.STANDING, Rule.ROLE),
+    *(Rule.OPEN, Rule.DIGEST, Rule.STANDING, Rule.ENABLED, Rule.ROLE),
     *(Rule.APPROVERS, Rule.SELF_APPROVAL, Rule.KNOWN_PERSON),
 )
 ANSWERING = (*ADMITTING, Rule.REASON, Rule.INPUTS)
@@ -547,8 +547,8 @@ def test_a_ruling_lists_every_rule_it_applied_in_order() -> None:
 def test_every_rule_is_applied_somewhere() -> None:
     """No name is left over: look-ups, asking again, steering and other engines have theirs."""
     steering = {Rule.CANCELLABLE, Rule.RETRYABLE, Rule.STANDSTILL}
-    elsewhere = {Rule.LOOK_UP, Rule.ASKABLE, Rule.ASSIGNED, Rule.ALONE}
-    assert set(Rule) == {*COUNTING, *elsewhere, *steering}
+    elsewhere = {Rule.LOOK_UP, Rule.ASKABLE, Rule.ASSIGNED, Rule.ALONE, Rule.DELEGATION}
+    assert set(Rule) == {*COUNTING, *elsewhere, Rule.PEOPLE, *steering}
 
 
 def test_a_finding_is_recorded_in_full() -> None:

@@ -7,11 +7,11 @@ import pytest
 
 from engine import queries
 from engine.identity import Caller, Identity, Principal, Role, Standing
+from engine.lenders import earlier_voters
 from engine.model import CheckpointState, Choice, Policy, RunState
 from engine.people import LocalMode
 from engine.queries import (
     checkpoint_view,
-    earlier_voters,
     listed_checkpoints,
     listed_runs,
     mine_page,

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from engine.attempts import Missing
 from engine.decisions import decide
-from engine.identity import Principal, Role
+from engine.delegating import delegate
+from engine.identity import Delegation, Principal, Role
 from engine.model import (
     AutoRule,
     Checkpoint,
@@ -25,6 +26,7 @@ from engine.model import (
     ReasonRule,
 )
 from engine.policy import Refused, Rule, Settled
+from engine.store import people
 from engine.store.writer import Store
 from engine.together import (
     decide_together,
@@ -35,6 +37,7 @@ from engine.together import (
     several_pending,
 )
 from tests.engine.build import (
+    NOW,
     FakeClock,
     answer,
     caller,
@@ -254,3 +257,27 @@ async def test_a_role_that_is_revoked_meanwhile_refuses_the_rest(store: Store) -
     assert isinstance(outcomes[0].ruling, Settled)
     assert isinstance(outcomes[1].ruling, Refused)
     assert outcomes[1].ruling.names(Rule.ROLE)
+
+
+async def test_a_delegate_decides_together_what_they_could_alone(store: Store) -> None:
+    """In the place of whoever lent it to them, as a single click would."""
+    await store.write(lambda tx: give_roles(tx, "U0ANA", "U0BOB"))
+    bob = caller("U0BOB")
+    named = Policy(approvers=(Principal.parse("U0BOB"),))
+    opened = await store.write(partial(waiting, policy=named))
+    bobs, anas = [
+        await store.write(partial(people.ensure_person, identity=who.identity, name=who.name))
+        for who in (bob, ANA)
+    ]
+    until = NOW + timedelta(hours=1)
+    lent = partial(delegate, delegator=bobs, to=anas, by=bob, ends_at=until)
+    assert isinstance(await store.write(lent), Delegation)
+    found = await store.read(partial(several_pending, caller=ANA, limit=10))
+    assert [one.why.rule for one in found.apart] == [Rule.APPROVERS]  # nobody lends here
+    found = await store.read(partial(several_pending, caller=ANA, limit=10, lenders=[bob]))
+    assert [one.id for one in found.ready] == [opened.id]
+    said = answer(digest=opened.request_digest)
+    work = partial(decide_together, checkpoint_id=opened.id, caller=ANA, answer=said)
+    assert isinstance(decided(await store.write(work)).ruling, Refused)
+    outcome = decided(await store.write(partial(work, lenders=[bob])))
+    assert isinstance(outcome.ruling, Settled)

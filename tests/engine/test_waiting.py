@@ -27,7 +27,7 @@ from engine.report import content
 from engine.store import checkpoints, outbox, postings, trail
 from engine.store.outbox import DeliveryKind, DeliveryState
 from engine.store.writer import Store, Tx
-from engine.waiting import able, escalate, holders, note_reach, reach_of, was_posted
+from engine.waiting import able, escalate, headcount_of, holders, note_shortage, was_posted
 from tests.engine.build import (
     NOW,
     TENANT,
@@ -304,13 +304,13 @@ async def test_once_enough_can_decide_the_card_says_so_no_more(store: Store) -> 
     """A look later clears it; noting the same twice writes nothing."""
     opened = await store.write(partial(waiting, policy=Policy(quorum=2, remind=())))
     before = await store.read(everything)
-    await store.write(partial(note_reach, checkpoint_id=opened.id, could=1))
+    await store.write(partial(note_shortage, checkpoint_id=opened.id, could=1))
     assert await store.read(everything) == before
     await store.write(partial(give_role, user="U0ANA"))
-    reach = await store.read(partial(reach_of, checkpoint_id=opened.id))
+    reach = await store.read(partial(headcount_of, checkpoint_id=opened.id))
     assert reach is not None
     assert not reach.is_short
-    await store.write(partial(note_reach, checkpoint_id=opened.id, could=None))
+    await store.write(partial(note_shortage, checkpoint_id=opened.id, could=None))
     now = await loaded(store, opened)
     assert (now.could_decide, now.version) == (None, opened.version + 1)
 
@@ -319,9 +319,9 @@ async def test_what_has_ended_is_out_of_the_question(store: Store) -> None:
     """Nobody looks, nothing is noted."""
     opened = await asked(store, Policy(remind=()))
     await store.write(says(opened))
-    assert await store.read(partial(reach_of, checkpoint_id=opened.id)) is None
+    assert await store.read(partial(headcount_of, checkpoint_id=opened.id)) is None
     before = await store.read(everything)
-    await store.write(partial(note_reach, checkpoint_id=opened.id, could=0))
+    await store.write(partial(note_shortage, checkpoint_id=opened.id, could=0))
     assert await store.read(everything) == before
 
 

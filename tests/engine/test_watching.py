@@ -2,14 +2,17 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import pytest
+from sqlmodel import SQLModel
 
 from engine.gates import BackendKind
 from engine.queries import backend_statuses
 from engine.store.gates import BackendStatus
-from engine.store.writer import Store
-from tests.engine.build import NOW, FakeClock
+from engine.store.writer import Store, Tx
+from tests.engine.build import NOW, FakeClock, rows
 from tests.engine.far_engine import DOWN, Gated
 
 
@@ -121,13 +124,57 @@ async def test_two_watches_on_one_database_ask_once(gated: Gated) -> None:
 
 
 async def test_many_waiting_gates_are_all_asked_about(sqlite_store: Store) -> None:
-    """More than any page, batch or list holds; reading them again asks nothing twice."""
-    clock = FakeClock()
-    gated = Gated(sqlite_store, clock)
-    many = 1_203
+    """More than a batch or a look-up of keys holds; reading them again asks nothing twice."""
+    gated = Gated(sqlite_store, FakeClock())
+    many = 603
     for number in range(many):
-        gated.engine.opens(f"ti-{number}", run=f"r{number % 400}", index=number)
+        gated.engine.opens(f"ti-{number}", run=f"r{number % 200}", index=number)
     await gated.watch.read()
     await gated.watch.read()
     every = await gated.all()
     assert len(every) == len({c.elsewhere.key for c in every if c.elsewhere}) == many
+
+
+async def test_among_ten_thousand_waiting_gates_the_new_and_the_gone_are_found(
+    sqlite_store: Store,
+) -> None:
+    """However many wait already, one that opens is asked about, and one that is gone let go."""
+    gated = Gated(sqlite_store, FakeClock())
+    await gated.asks(key="ti-0")
+    await sqlite_store.write(partial(multiply, times=10_000))
+    for number in range(1, 10_000):
+        gated.engine.opens(f"ti-{number}", run=f"r{number}")
+    gated.engine.goes("ti-4711")
+    gated.engine.opens("ti-new", run="r-new")
+    await gated.watch.read()
+    every = await gated.all()
+    assert len(every) == 10_001
+    ended = [c.elsewhere.key for c in every if not c.is_open and c.elsewhere]
+    assert ended == ["ti-4711"]
+    assert (await gated.latest("ti-new")).is_open
+
+
+def multiply(tx: Tx, times: int) -> None:
+    """Write the one gate that is on record down again and again, each time as another one."""
+    for table, named in (
+        ("run", ("id",)),
+        ("task", ("run_id",)),
+        ("checkpoint", ("id", "run_id")),
+        ("gate", ("checkpoint_id",)),
+    ):
+        (row,) = rows(tx, table)
+        copies = [_as_another(table, row, named, number) for number in range(1, times)]
+        tx.connection.execute(SQLModel.metadata.tables[table].insert(), copies)
+
+
+def _as_another(
+    table: str, row: dict[str, Any], named: tuple[str, ...], number: int
+) -> dict[str, Any]:
+    other = {**row, **{name: f"{row[name]}-{number}" for name in named}}
+    if table == "gate":
+        other |= {"key": f"ti-{number}", "ref": {**row["ref"], "key": f"ti-{number}"}}
+    if table == "checkpoint":
+        request = row["request"]
+        there = {**request["elsewhere"], "key": f"ti-{number}"}
+        other["request"] = {**request, "elsewhere": there}
+    return other

@@ -118,8 +118,15 @@ async def test_a_tap_on_another_request_than_was_shown_is_refused(tmp_path: Path
         card = await world.card()
         named = button_of(card, "details")["value"].split(".")[0]
         await forge(world, f"{named}.{'0' * 64}")
-        await world.person("U0BOB").wait_for_modal(lambda view: "Not recorded" in str(view))
+        bob = world.person("U0BOB")
+        shown = await bob.wait_for_modal(lambda view: "Not recorded" in str(view))
         assert (await world.checkpoint(card)).voices == ()
+        # What is shown is the request as it is, and can be decided now.
+        assert "Deploy 1.4.2?" in read(shown)
+        await bob.click_modal("approve_in_modal")
+        await bob.wait_for_modal(lambda view: bool(view.get("submit")))
+        assert (await bob.submit({})).ok
+        assert not (await world.checkpoint(card)).checkpoint.is_open
 
 
 async def test_a_tap_where_the_policy_wants_the_form_opens_it(tmp_path: Path) -> None:
@@ -141,3 +148,23 @@ async def test_a_button_that_names_nothing_is_told_so(tmp_path: Path) -> None:
         await forge(world, "cp_nonsense")
         await world.person("U0BOB").wait_for_modal(lambda view: "nowhere" in read(view))
         assert (await world.checkpoint(card)).voices == ()
+
+
+async def test_a_tap_on_another_digest_is_refused_and_shows_the_request(tmp_path: Path) -> None:
+    """Nothing is recorded; what is shown is the request as it is, which can be decided then."""
+    async with running(tmp_path, http=True) as world:
+        await world.start(TAP)
+        card = await world.card()
+        named = (await world.checkpoint(card)).checkpoint.id
+        forged = click(
+            world, "U0BOB", f"{named}.{'0' * 64}", action_id="approve_at_once", ts=card["ts"]
+        )
+        await send(world, forged)
+        bob = world.person("U0BOB")
+        shown = await bob.wait_for_modal(lambda view: "not the one you were shown" in read(view))
+        assert "Deploy 1.4.2?" in read(shown)
+        assert (await world.checkpoint(card)).checkpoint.is_open
+        await bob.click_modal("approve_in_modal")
+        await bob.wait_for_modal(lambda view: bool(view.get("submit")))
+        assert (await bob.submit({})).ok
+        assert not (await world.checkpoint(card)).checkpoint.is_open

@@ -243,8 +243,32 @@ async def test_a_digest_that_was_not_shown_is_refused(tmp_path: Path) -> None:
         card = await world.card()
         view = await world.checkpoint(card)
         await send(world, click(world, "U0BOB", f"{view.checkpoint.id}.{'0' * 64}", ts=card["ts"]))
-        shown = await world.person("U0BOB").wait_for_modal(lambda v: "Loading" not in str(v))
+        bob = world.person("U0BOB")
+        shown = await bob.wait_for_modal(lambda v: "Loading" not in str(v))
         assert not shown.get("submit")
+        (refused,) = await _refusals(world)
+        assert refused["facts"]["rules"] == ["digest"]
+        await _still_pending(world, card)
+        # What is shown now is the request as it is, and can be decided.
+        assert "Deploy 1.4.2?" in read(shown)
+        await bob.click_modal("approve_in_modal")
+        await bob.wait_for_modal(lambda v: bool(v.get("submit")))
+        assert (await bob.submit({"reason": "Now I have seen it."})).ok
+        assert not (await world.checkpoint(card)).checkpoint.is_open
+
+
+async def test_a_form_of_another_digest_is_refused_and_shows_the_request(tmp_path: Path) -> None:
+    """Nothing is recorded; the form turns into the request as it is, with its own digest."""
+    async with running(tmp_path, http=True) as world:
+        await world.start()
+        card = await world.card()
+        view = await world.checkpoint(card)
+        metadata = f"{view.checkpoint.id}.{'0' * 64}.approve"
+        _, answered = await send(world, submission("U0BOB", metadata))
+        answer = json.loads(answered)
+        assert answer["response_action"] == "update"
+        assert "not the one you were shown" in answered
+        assert str(view.checkpoint.request_digest) in answered
         (refused,) = await _refusals(world)
         assert refused["facts"]["rules"] == ["digest"]
         await _still_pending(world, card)

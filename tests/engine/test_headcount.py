@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.entitlement import Grant
+from engine.headcount import Headcount, Owner, headcount
 from engine.identity import PersonId, Principal, Role
 from engine.model import Elsewhere, Policy
 from engine.policy import entitled
-from engine.reach import Owner, Reach, reach
 from tests.engine.build import SLACK_KINDS as KINDS
 from tests.engine.build import TENANT, caller, candidate, checkpoint
 
@@ -28,11 +28,11 @@ def judged(
     owners: dict[str, Owner] | None = None,
     role: Role = Role.OPERATOR,
     **changes: Any,
-) -> Reach:
+) -> Headcount:
     """How many could decide where these hold a role."""
     grants = [Grant(principal, TENANT, role, "test") for principal in names(*granted)]
     known = {Principal.parse(text): owner for text, owner in (owners or {}).items()}
-    return reach(checkpoint(policy, requester=REQUESTER, **changes), grants, known)
+    return headcount(checkpoint(policy, requester=REQUESTER, **changes), grants, known, REQUESTER)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from bot.directory import Directory, LookUpFailed
-from engine import Checkpoint, Principal, PrincipalKind, Reach, Store, able, approver_groups
+from engine import Checkpoint, Headcount, Principal, PrincipalKind, Store, able, approver_groups
 
 _MOST_LOOKED_UP = 100
 
@@ -18,23 +18,25 @@ class Count:
     unknown: int = 0
 
 
-async def count(store: Store, directory: Directory, checkpoint: Checkpoint, reach: Reach) -> Count:
+async def count(
+    store: Store, directory: Directory, checkpoint: Checkpoint, found: Headcount
+) -> Count:
     """Look up whoever could decide, until there are as many as are needed."""
-    users, unknown = await _users(directory, reach.on_slack)
+    users, unknown = await _users(directory, found.on_slack)
     groups = await store.read(partial(approver_groups, checkpoint_id=checkpoint.id))
     persons: set[str] = set()
     for nth, user in enumerate(users):
-        if len(persons) >= reach.needed:
+        if len(persons) >= found.needed:
             break
         if nth >= _MOST_LOOKED_UP:  # so many that it need not be proved
-            return Count(len(persons), reach.needed)
+            return Count(len(persons), found.needed)
         caller = await directory.caller(directory.realm, user, groups)
         if isinstance(caller, LookUpFailed):
             unknown += not caller.is_nobody
             continue
-        found = await store.read(partial(able, checkpoint_id=checkpoint.id, caller=caller))
-        if found is not None:
-            persons.add(found)
+        person = await store.read(partial(able, checkpoint_id=checkpoint.id, caller=caller))
+        if person is not None:
+            persons.add(person)
     return Count(len(persons), unknown)
 
 

@@ -22,7 +22,7 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class Headcount:
     """How many persons could approve a checkpoint."""
 
     needed: int
@@ -41,10 +41,13 @@ class Reach:
         return not self.is_short and not self.at_a_terminal and bool(self.on_slack)
 
 
-def reach(
-    checkpoint: Checkpoint, grants: Sequence[Grant], owners: Mapping[Principal, Owner]
-) -> Reach:
-    """Judge by the grants of the checkpoint's tenant.
+def headcount(
+    checkpoint: Checkpoint,
+    grants: Sequence[Grant],
+    owners: Mapping[Principal, Owner],
+    requester: PersonId,
+) -> Headcount:
+    """Judge by the grants of the checkpoint's tenant; `requester` is who that is today.
 
     `at_most` never counts too few: where something is not known, more might be able to.
     """
@@ -52,11 +55,14 @@ def reach(
     granted = tuple(dict.fromkeys(g.principal for g in grants if g.role >= needed))
     lists = _lists(checkpoint)
     bounds = [_both(granted, listed) for listed in lists] if lists else [_alone(granted)]
-    counts = [len(_persons(checkpoint, bound, owners)) for bound in bounds if bound is not None]
+    barred = None if checkpoint.policy.self_approval else requester
+    counts = [
+        len(_persons(checkpoint, bound, owners, barred)) for bound in bounds if bound is not None
+    ]
     named = {principal for listed in lists for principal in listed}
     by_id = not lists and all(p.kind is PrincipalKind.SLACK_USER for p in granted)
     look_up = () if by_id else sorted(p for p in {*granted, *named} if p.kind in _ON_SLACK)
-    return Reach(
+    return Headcount(
         needed=checkpoint.policy.quorum,
         at_most=min(counts, default=None),
         on_slack=tuple(look_up),
@@ -90,24 +96,29 @@ def _both(
 
 
 def _persons(
-    checkpoint: Checkpoint, accounts: Collection[Principal], owners: Mapping[Principal, Owner]
+    checkpoint: Checkpoint,
+    accounts: Collection[Principal],
+    owners: Mapping[Principal, Owner],
+    barred: PersonId | None,
 ) -> set[str]:
     persons: set[str] = set()
     for account in accounts:
         owner = owners.get(account)
-        if (owner is not None and owner.is_disabled) or _asks(checkpoint, account, owner):
+        if (owner is not None and owner.is_disabled) or _asks(checkpoint, account, owner, barred):
             continue
         persons.add(str(account) if owner is None else owner.person_id)
     return persons
 
 
-def _asks(checkpoint: Checkpoint, account: Principal, owner: Owner | None) -> bool:
-    """Whether it is the requester's, who may not decide."""
-    if checkpoint.policy.self_approval:
+def _asks(
+    checkpoint: Checkpoint, account: Principal, owner: Owner | None, barred: PersonId | None
+) -> bool:
+    """Whether it is of whoever started the run, who may not decide."""
+    if barred is None:
         return False
     there = checkpoint.elsewhere
     started_by = () if there is None else there.started_by
-    is_requester = owner is not None and owner.person_id == checkpoint.requester
+    is_requester = owner is not None and owner.person_id == barred
     return is_requester or any(_same(account, starter) for starter in started_by)
 
 
