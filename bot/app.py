@@ -173,10 +173,11 @@ async def _talk_to_slack(
         if home is None:
             return
         await store.write(partial(remember_home, realm=home.realm))
+        directory = Directory(slack, home, store.clock, partial(store.read, granted_groups))
         desk = Desk(
             store=store,
             slack=slack,
-            directory=Directory(slack, home, store.clock, partial(store.read, granted_groups)),
+            directory=directory,
             home=home,
             settings=settings,
             follow_ups=FollowUps(),
@@ -184,7 +185,7 @@ async def _talk_to_slack(
         )
         app = bolt_app(slack.web, home)
         listeners.register(app, desk)
-        outbox = Outbox(store, Notifier(store, slack, settings), _holder())
+        outbox = Outbox(store, Notifier(store, slack, settings, directory), _holder())
         heartbeat.every_tick("outbox", outbox.sweep)
         await _together(stop, outbox.run(stop), _let_slack_in(app, desk, stop, way_in))
 

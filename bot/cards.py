@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot import elsewhere, quorum, rules, wording
+from bot import elsewhere, pressing_words, quorum, rules, wording
 from bot.blocks import context, header, section
 from bot.gate_options import button_labels, link_there, option_field
 from bot.literal import ELLIPSIS, Block, cut, escaped, one_line, plain, run_of, visible
@@ -103,6 +103,7 @@ def _waiting(view: CheckpointView) -> Message:
         prompt_block(checkpoint),
         *fact_blocks(checkpoint.facts),
         *(context(line) for line in request_lines(view)),
+        *(section(said) for said in pressing_words.shortfall(checkpoint)),
         _decision_buttons(checkpoint),
     )
     return Message(spoken(view), blocks)
@@ -168,6 +169,7 @@ def _about(view: CheckpointView) -> Line:
         *([] if there is None else [f"on {elsewhere.backend_of(there)}"]),
         f"asked by {wording.name_of(view.requester)}",
         f"{role}, one of {named} named" if named else role,
+        *pressing_words.escalated(checkpoint),
     )
 
 
@@ -190,6 +192,7 @@ def spoken(view: CheckpointView) -> str:
         f"{facts}." if facts else "",
         f"Asked by {wording.name_of(view.requester)}.",
         f"{ending}.",
+        *(f"{said}." for said in pressing_words.shortfall(checkpoint)),
         *(f"{said}." for said in rules.notable(checkpoint)),
         wording.consequence(view),
     )

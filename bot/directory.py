@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from bot.slack import Account, Installation, Slack, SlackError
+from bot.slack import Account, Installation, Slack, SlackError, SlackRefused
 from engine import Caller, Clock, Identity, IdentityKind, Standing, Surface
 
 KEEP_S = 60.0
@@ -17,6 +17,7 @@ class LookUpFailed:
     """Slack did not say who this is in time. Nobody decides anything on a guess."""
 
     why: str
+    is_nobody: bool = False  # Slack did say: there is no such account
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,34 @@ class Directory:
         except TimeoutError:
             return LookUpFailed("Slack did not answer in time")
         except SlackError as error:
-            return LookUpFailed(str(error))
+            return _failed(error)
+
+    async def members(self, group: str) -> frozenset[str] | LookUpFailed:
+        """The accounts in a user group, by id."""
+        try:
+            kept = await self._members(group)
+        except SlackError as error:
+            return _failed(error)
+        found: frozenset[str] = kept.value
+        return found
+
+    async def user_with(self, email: str) -> str | LookUpFailed:
+        """The account with this address, by id."""
+        try:
+            kept = await self._keep(("email", email), lambda: self._slack.user_with_email(email))
+        except SlackError as error:
+            return _failed(error)
+        found: str | None = kept.value
+        return found or LookUpFailed(f"nobody has the address {email}", is_nobody=True)
+
+    @property
+    def realm(self) -> str:
+        """The realm of this workspace's accounts."""
+        return self._home.realm
+
+    def is_home(self, realm: str) -> bool:
+        """Whether a principal of this realm, or of none, is of this workspace."""
+        return realm in ("", self._home.realm)
 
     async def zone(self, user_id: str) -> str | None:
         """The time zone a person has set, an IANA name; None where Slack does not say in time."""
@@ -134,6 +162,14 @@ class Directory:
         if changes == self._changes:  # else Slack may have answered from before the change
             self._kept[key] = fetched
         return fetched
+
+
+_NOBODY = frozenset({"user_not_found", "users_not_found", "user_not_visible"})
+
+
+def _failed(error: SlackError) -> LookUpFailed:
+    is_nobody = isinstance(error, SlackRefused) and error.code in _NOBODY
+    return LookUpFailed(str(error), is_nobody=is_nobody)
 
 
 def _standing(account: Account, *, at_home: bool) -> Standing:

@@ -11,7 +11,12 @@ from typing import assert_never
 
 from bot import cards, glass_notices
 from bot.config import Settings
+from bot.directory import Directory
+from bot.mentions import mentioning
+from bot.pressing import Pressing
 from bot.slack import Slack, SlackRateLimited, SlackRefused, SlackUnreachable
+from bot.summons import Summons
+from bot.threads import HELD_RETRY, no_thread, reply
 from engine import (
     CheckpointView,
     Delivered,
@@ -27,9 +32,9 @@ from engine import (
     record_notice,
     record_posted,
     record_shown,
+    was_posted,
 )
 
-_HELD_RETRY = timedelta(minutes=2)  # somebody must invite us, or fix the configuration
 _MOST_SPREAD = 5  # doublings
 _GONE = frozenset({"message_not_found", "cant_update_message", "channel_not_found"})
 _NEVER = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_too_long", "no_text"})
@@ -38,10 +43,14 @@ _NEVER = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_too_long", "
 class Notifier:
     """Tells Slack."""
 
-    def __init__(self, store: Store, slack: Slack, settings: Settings) -> None:
+    def __init__(
+        self, store: Store, slack: Slack, settings: Settings, directory: Directory
+    ) -> None:
         self._store = store
         self._slack = slack
         self._settings = settings
+        self._summons = Summons(store, directory)
+        self._pressing = Pressing(store, slack, directory)
 
     async def deliver(self, delivery: Delivery) -> Outcome:
         """Tell it; whatever Slack answers becomes an outcome."""
@@ -64,15 +73,22 @@ class Notifier:
             case DeliveryKind.POSTING:
                 return await self._draw(view, delivery)
             case DeliveryKind.EXPIRED:
-                return await self._reply(view, cards.expired_notice(view), broadcast=True)
+                return await reply(self._slack, view, cards.expired_notice(view), broadcast=True)
             case DeliveryKind.RUN_ENDED:
-                return await self._reply(view, cards.run_result(view))
+                return await reply(self._slack, view, cards.run_result(view))
             case DeliveryKind.ELSEWHERE:
-                return await self._reply(view, cards.elsewhere_notice(view), broadcast=True)
+                return await reply(self._slack, view, cards.elsewhere_notice(view), broadcast=True)
             case DeliveryKind.GLASS_BROKEN:
                 return await self._tell_of_glass(view)
             case DeliveryKind.REVIEW_OPEN:
                 return await self._remind_of_review(view)
+            case (
+                DeliveryKind.REMINDER
+                | DeliveryKind.ESCALATION
+                | DeliveryKind.REACH
+                | DeliveryKind.UNDECIDABLE
+            ):
+                return await self._pressing.tell(view, delivery)
             case DeliveryKind.ANSWER:
                 raise AssertionError("an answer is for a backend, not for people")
             case _:
@@ -94,7 +110,9 @@ class Notifier:
         self, view: CheckpointView, posting: Posting, card: cards.Message, version: int
     ) -> Outcome:
         checkpoint = view.checkpoint
-        wanted = self._settings.channel_for(checkpoint.tenant, checkpoint.dag_name, view.channel)
+        wanted = self._settings.channel_for(
+            checkpoint.tenant, checkpoint.dag_name, posting.place or view.channel
+        )
         if wanted is None:
             return await self._hold(
                 posting,
@@ -110,6 +128,8 @@ class Notifier:
             return await self._hold(
                 posting, f"{wanted} is shared with another workspace: cards are not posted there"
             )
+        if await self._is_first(view, posting):
+            card = mentioning(card, await self._summons.of(checkpoint.policy.notify))
         posted = await self._slack.post(
             channel.id, card.text, card.blocks, metadata=cards.metadata(checkpoint.id)
         )
@@ -124,16 +144,12 @@ class Notifier:
         )
         return Delivered()
 
-    async def _reply(
-        self, view: CheckpointView, message: cards.Message, *, broadcast: bool = False
-    ) -> Outcome:
-        root = next((p for p in view.postings if p.handle is not None), None)
-        if root is None:
-            return _no_thread(view)
-        await self._slack.post(
-            root.place, message.text, message.blocks, thread=root.handle, broadcast=broadcast
-        )
-        return Delivered()
+    async def _is_first(self, view: CheckpointView, posting: Posting) -> bool:
+        """Whether this is the one post that mentions people: no further copy, none anew."""
+        if not view.checkpoint.is_open or posting.id != view.postings[0].id:
+            return False
+        was = await self._store.read(partial(was_posted, checkpoint_id=view.checkpoint.id))
+        return not was
 
     async def _tell_of_glass(self, view: CheckpointView) -> Outcome:
         """Post the notice, or redraw it once somebody has signed."""
@@ -145,7 +161,7 @@ class Notifier:
         if place is None or handle is None:
             root = next((p for p in view.postings if p.handle is not None), None)
             if root is None:
-                return _no_thread(view)
+                return no_thread(view)
             posted = await self._slack.post(
                 root.place, message.text, message.blocks, thread=root.handle, broadcast=True
             )
@@ -160,11 +176,11 @@ class Notifier:
     async def _remind_of_review(self, view: CheckpointView) -> Outcome:
         if view.review is None or not view.review.record.is_open:
             return Delivered()  # somebody signed before it could be told
-        return await self._reply(view, glass_notices.review_reminder(view, view.review))
+        return await reply(self._slack, view, glass_notices.review_reminder(view, view.review))
 
     async def _hold(self, posting: Posting, reason: str) -> Outcome:
         await self._store.write(partial(record_held, posting_id=posting.id, reason=reason))
-        return RetryLater(reason, after=_HELD_RETRY)
+        return RetryLater(reason, after=HELD_RETRY)
 
     async def _refused(
         self, view: CheckpointView, delivery: Delivery, error: SlackRefused
@@ -176,7 +192,7 @@ class Notifier:
             is_notice = delivery.kind is DeliveryKind.GLASS_BROKEN
             if is_notice and error.code == "message_not_found":
                 return Impossible(f"{error}: the notice was deleted")
-            return RetryLater(str(error), after=_HELD_RETRY)
+            return RetryLater(str(error), after=HELD_RETRY)
         if posting.handle is not None and error.code in _GONE:
             return Impossible(f"{error}: the card was deleted, or the bot was removed")
         return await self._hold(posting, str(error))
@@ -189,13 +205,3 @@ def _in_turn(retry_after: float, attempts: int) -> timedelta:
     """
     spread = 2 ** min(attempts, _MOST_SPREAD)
     return timedelta(seconds=retry_after * random.uniform(1, spread))  # noqa: S311 (parts a herd)
-
-
-def _no_thread(view: CheckpointView) -> RetryLater:
-    why = next((p.error for p in view.postings if p.error), "it is not posted yet")
-    return RetryLater(f"the card has no thread: {why}", after=_patience(view))
-
-
-def _patience(view: CheckpointView) -> timedelta | None:
-    """How long a reply waits for its card; None leaves it to the outbox to back off."""
-    return _HELD_RETRY if any(posting.error for posting in view.postings) else None

@@ -27,6 +27,7 @@ from engine import (
     RunCause,
     RunState,
     Voice,
+    action_on_expiry,
 )
 
 MASK = "••••"
@@ -268,7 +269,7 @@ def consequence(view: CheckpointView) -> str:
         case CheckpointState.REJECTED:
             return "What depends on the approval does not run."
         case CheckpointState.EXPIRED:
-            return after_expiry(checkpoint.policy.on_expire)
+            return after_expiry(action_on_expiry(checkpoint.policy))
         case CheckpointState.CANCELLED:
             return "Nothing further happens."
         case _:
@@ -283,7 +284,7 @@ def after_expiry(on_expire: OnExpire) -> str:
         case OnExpire.REJECT:
             return "The run takes its reject path."
         case OnExpire.ESCALATE:
-            return "The run fails, unless it was escalated before."
+            return "More people are asked, once; after as long again the run fails."
         case _:
             assert_never(on_expire)
 

@@ -67,6 +67,7 @@ if TYPE_CHECKING:
         StoreBusy,
         StoreError,
     )
+    from engine.escalation import Targets, targets_of
     from engine.explaining import Prospect, explain
     from engine.export.airflow import to_airflow
     from engine.export.prefect import to_prefect
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
         WaitingGate,
     )
     from engine.glass import LEAST_REASON, NOT_TOLD_APART
+    from engine.headcount import Headcount
     from engine.heartbeat import Heartbeat
     from engine.identity import (
         Caller,
@@ -95,6 +97,7 @@ if TYPE_CHECKING:
         Surface,
     )
     from engine.lenders import earlier_voters, lenders_of
+    from engine.lifecycle import action_on_expiry, is_extendable, is_extended
     from engine.linking import LinkCode, Linked, ask_link, confirm_link, unlink
     from engine.liveness import holder_name
     from engine.mirror import Mirror
@@ -180,6 +183,7 @@ if TYPE_CHECKING:
         remember_home,
         roles_by_account,
     )
+    from engine.reminders import reminder_after
     from engine.report import Broken, Verified
     from engine.report import export as export_trail
     from engine.report import verify as verify_trail
@@ -252,6 +256,7 @@ if TYPE_CHECKING:
         upgrade_database,
     )
     from engine.voices import one_voice_each
+    from engine.waiting import able, escalate, headcount_of, holders, note_shortage, was_posted
     from engine.watching import Watch
 
 _HOME = {
@@ -455,6 +460,19 @@ _HOME = {
     "pending_page": ("engine.queries", "pending_page"),
     "roles": ("engine.queries", "roles"),
     "run_view": ("engine.queries", "run_view"),
+    "Headcount": ("engine.headcount", "Headcount"),
+    "Targets": ("engine.escalation", "Targets"),
+    "targets_of": ("engine.escalation", "targets_of"),
+    "able": ("engine.waiting", "able"),
+    "escalate": ("engine.waiting", "escalate"),
+    "holders": ("engine.waiting", "holders"),
+    "note_shortage": ("engine.waiting", "note_shortage"),
+    "headcount_of": ("engine.waiting", "headcount_of"),
+    "was_posted": ("engine.waiting", "was_posted"),
+    "action_on_expiry": ("engine.lifecycle", "action_on_expiry"),
+    "is_extendable": ("engine.lifecycle", "is_extendable"),
+    "is_extended": ("engine.lifecycle", "is_extended"),
+    "reminder_after": ("engine.reminders", "reminder_after"),
     "troubled_deliveries": ("engine.queries", "troubled_deliveries"),
     "Cursor": ("engine.store.checkpoints", "Cursor"),
     "task_history": ("engine.store.journal", "of_run"),
@@ -611,6 +629,7 @@ __all__ = [
     "Grant",
     "GrantRecord",
     "Happened",
+    "Headcount",
     "Health",
     "Heartbeat",
     "Identity",
@@ -688,6 +707,7 @@ __all__ = [
     "StoreError",
     "Surface",
     "SystemClock",
+    "Targets",
     "Task",
     "TaskEvent",
     "TaskId",
@@ -699,7 +719,9 @@ __all__ = [
     "WaitingGate",
     "Wanted",
     "Watch",
+    "able",
     "account_named",
+    "action_on_expiry",
     "active_grants",
     "admit",
     "admit_breaking",
@@ -736,6 +758,7 @@ __all__ = [
     "end_standstill",
     "ensure_caller",
     "ensure_named",
+    "escalate",
     "examples",
     "expected_json",
     "expire_now",
@@ -748,8 +771,12 @@ __all__ = [
     "granted_groups",
     "groups_chosen",
     "groups_pending",
+    "headcount_of",
     "holder_name",
+    "holders",
     "hurry_deliveries",
+    "is_extendable",
+    "is_extended",
     "is_fillable",
     "is_long_text",
     "is_whole",
@@ -768,6 +795,7 @@ __all__ = [
     "move_postings",
     "must_be_alone",
     "near_name",
+    "note_shortage",
     "note_unknown",
     "note_unseen",
     "note_unverified",
@@ -791,6 +819,7 @@ __all__ = [
     "record_shown",
     "remember_home",
     "remind_reviewers",
+    "reminder_after",
     "repost",
     "retry_run",
     "review_summary",
@@ -811,6 +840,7 @@ __all__ = [
     "surface_lines",
     "sweep_expiry",
     "sync_file",
+    "targets_of",
     "task_history",
     "ticks_of",
     "to_airflow",
@@ -819,6 +849,7 @@ __all__ = [
     "unlink",
     "upgrade_database",
     "verify_trail",
+    "was_posted",
     "work",
     "written_account",
 ]

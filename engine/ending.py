@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from engine import lifecycle
+from engine import lifecycle, waiting
 from engine.events import CheckpointEnded, RunEnded, RunResumed
 from engine.identity import Candidate
 from engine.lifecycle import Verdict
@@ -24,12 +24,16 @@ async def sweep_expiry(store: Store) -> int:
 
 def expire_due(tx: Tx) -> list[Checkpoint]:
     """End what nobody decided in time; the sweep. At most a batch, the oldest first."""
-    return [_expire(tx, checkpoint) for checkpoint in checkpoints.due(tx, tx.now, _EXPIRE_BATCH)]
+    overdue = checkpoints.due(tx, tx.now, _EXPIRE_BATCH)
+    judged = [expired_if_due(tx, checkpoint) for checkpoint in overdue]
+    return [checkpoint for checkpoint in judged if not checkpoint.is_open]
 
 
 def expired_if_due(tx: Tx, checkpoint: Checkpoint) -> Checkpoint:
-    """The checkpoint as it is now: ended, if its deadline has passed."""
-    # Any touch expires first, so a late sweep cannot let a late click win.
+    """The checkpoint as it is now: extended or ended, if its deadline has passed."""
+    # Any touch judges first, so a late sweep cannot let a late click win.
+    if lifecycle.is_due(checkpoint, tx.now) and lifecycle.is_extendable(checkpoint):
+        checkpoint = waiting.extend(tx, checkpoint)
     return _expire(tx, checkpoint) if lifecycle.is_due(checkpoint, tx.now) else checkpoint
 
 
@@ -110,6 +114,7 @@ def _end(
     ):
         raise AssertionError(f"task {ended.task_id} of {ended.run_id} was not waiting")
     runs.touch(tx, ended.run_id)
+    outbox.void(tx, ended.id, outbox.WHILE_WAITING)
     if ended.effect is Effect.PENDING:
         outbox.ask(tx, outbox.DeliveryKind.ANSWER, ended.id, f"answer:{ended.id}")
     is_expiry = state is CheckpointState.EXPIRED
@@ -123,7 +128,7 @@ def _end(
             state=state,
             cause=cause,
             ended_at=at,
-            on_expire=ended.policy.on_expire if is_expiry else None,
+            on_expire=lifecycle.action_on_expiry(ended.policy) if is_expiry else None,
             forced_by=None if by is None else by.person_id,
         ),
         None if by is None else trail.about(by.person_id, by.caller),

@@ -188,6 +188,22 @@ class CheckpointEnded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointEscalated(Event):
+    """Nobody had decided for so long that more people are asked. Whom is personal."""
+
+    because: str  # `time`: as long as the policy waits; `deadline`: which is a later one now
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointUndecidable(Event):
+    """Fewer persons could approve than are needed, as roles and accounts are."""
+
+    could: int
+    needed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerSent(Event):
     """We began to tell another engine how its gate was decided."""
 

@@ -11,6 +11,7 @@ from engine.model import (
     Checkpoint,
     CheckpointState,
     OnExpire,
+    Policy,
     RunCause,
     RunState,
     TaskId,
@@ -73,9 +74,42 @@ def expire(checkpoint: Checkpoint) -> Checkpoint:
     return end(checkpoint, CheckpointState.EXPIRED, Cause.DEADLINE, checkpoint.expires_at)
 
 
+def is_extendable(checkpoint: Checkpoint) -> bool:
+    """Whether its deadline is the first of the two that `on_expire: escalate` gives.
+
+    One that the deadline of another engine cut short is not extended: nothing waits there then.
+    """
+    policy = checkpoint.policy
+    escalates = policy.on_expire is OnExpire.ESCALATE and policy.escalate is not None
+    return escalates and checkpoint.expires_at == checkpoint.created_at + policy.expires_in
+
+
+def is_extended(checkpoint: Checkpoint) -> bool:
+    """Whether its deadline is the second one."""
+    return checkpoint.expires_at > checkpoint.created_at + checkpoint.policy.expires_in
+
+
+def extend(checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint past its first deadline: as long again, counted from there."""
+    later = checkpoint.expires_at + checkpoint.policy.expires_in
+    return replace(
+        checkpoint,
+        expires_at=later,
+        escalated_at=checkpoint.escalated_at or checkpoint.expires_at,
+        version=checkpoint.version + 1,
+    )
+
+
 def effective(checkpoint: Checkpoint, now: datetime) -> Checkpoint:
     """What a reader should be shown: overdue reads as expired before any sweep wrote it."""
+    if is_due(checkpoint, now) and is_extendable(checkpoint):
+        checkpoint = extend(checkpoint)
     return expire(checkpoint) if is_due(checkpoint, now) else checkpoint
+
+
+def action_on_expiry(policy: Policy) -> OnExpire:
+    """What the last deadline does to the run: one that was extended fails it."""
+    return OnExpire.FAIL if policy.on_expire is OnExpire.ESCALATE else policy.on_expire
 
 
 @dataclass(frozen=True, slots=True)

@@ -315,6 +315,8 @@ class Checkpoint:
     effect: Effect = Effect.PENDING
     version: int = 1
     elsewhere: Elsewhere | None = None  # None: the run is one of ours
+    escalated_at: datetime | None = None  # when more people were asked
+    could_decide: int | None = None  # how many persons could at most, once known to be too few
 
     @property
     def is_open(self) -> bool:

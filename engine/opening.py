@@ -6,7 +6,7 @@ What its rules came to was found out before: here it is only judged, and what fo
 from collections.abc import Sequence
 from dataclasses import replace
 
-from engine import lifecycle
+from engine import lifecycle, waiting
 from engine.auto.judging import Judgement, judge
 from engine.auto.outcomes import RuleOutcome
 from engine.dag import Gate, Task
@@ -93,7 +93,9 @@ def ask(
     )
     if judged.outcomes:
         _note_rules(tx, checkpoint, judged)
-    return checkpoint if judged.approved_by is None else _approved(tx, checkpoint, judged)
+    if judged.approved_by is not None:
+        return _approved(tx, checkpoint, judged)
+    return waiting.begin(tx, checkpoint)
 
 
 def _obstacle(tx: Tx, request: Checkpoint) -> str:

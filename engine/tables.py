@@ -293,6 +293,8 @@ class CheckpointRow(SQLModel, table=True):
     effect: str = "pending"
     effect_at: datetime | None = _time(nullable=True)
     version: int = 1
+    escalated_at: datetime | None = _time(nullable=True)
+    could_decide: int | None = None
 
 
 class DecisionRow(SQLModel, table=True):

@@ -178,6 +178,20 @@ def save_version(tx: Tx, checkpoint: Checkpoint) -> None:
     )
 
 
+def save_wait(tx: Tx, checkpoint: Checkpoint) -> None:
+    """Note how one that waits goes on waiting: its deadline, who is asked, what its card shows."""
+    tx.run(
+        _checkpoint.update()
+        .where(_checkpoint.c.id == checkpoint.id, _checkpoint.c.state == CheckpointState.PENDING)
+        .values(
+            expires_at=checkpoint.expires_at,
+            escalated_at=checkpoint.escalated_at,
+            could_decide=checkpoint.could_decide,
+            version=checkpoint.version,
+        )
+    )
+
+
 def due(tx: Tx, now: datetime, limit: int) -> list[Checkpoint]:
     """Pending checkpoints whose deadline has passed, the oldest first."""
     return _values(
@@ -373,6 +387,8 @@ def _value(row: sa.Row[Any]) -> Checkpoint:
         effect=Effect(row.effect),
         version=row.version,
         elsewhere=_elsewhere(row.request.get("elsewhere")),
+        escalated_at=row.escalated_at,
+        could_decide=row.could_decide,
     )
 
 

@@ -21,6 +21,7 @@ class DeliveryState(StrEnum):
     PENDING = "pending"
     DONE = "done"
     GIVEN_UP = "given_up"
+    VOID = "void"  # nothing to tell any more: its checkpoint ended first
 
 
 class DeliveryKind(StrEnum):
@@ -32,11 +33,23 @@ class DeliveryKind(StrEnum):
     ELSEWHERE = "elsewhere"  # tell the thread what became of its gate on another engine
     GLASS_BROKEN = "glass_broken"  # tell the channel that the glass was broken, and who reviewed it
     REVIEW_OPEN = "review_open"  # remind the thread that a review waits
+    REMINDER = "reminder"  # tell the thread that it still waits, again and again
+    ESCALATION = "escalation"  # ask more people, and say so in the thread
+    REACH = "reach"  # look whether anybody could decide
+    UNDECIDABLE = "undecidable"  # tell the channel that too few could
     ANSWER = "answer"  # tell another engine how its gate was decided
 
 
 TO_BACKENDS = frozenset({DeliveryKind.ANSWER})
 TO_PEOPLE = frozenset(DeliveryKind) - TO_BACKENDS
+WHILE_WAITING = frozenset(
+    {
+        DeliveryKind.REMINDER,
+        DeliveryKind.ESCALATION,
+        DeliveryKind.REACH,
+        DeliveryKind.UNDECIDABLE,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +76,19 @@ def ask(
     *,
     posting_id: int | None = None,
     payload: JsonObject | None = None,
+    due_at: datetime | None = None,
 ) -> None:
-    """Ask for a delivery. Asking again with the same key makes it due now, and new again."""
+    """Ask for a delivery, due now unless a time is given.
+
+    Asking again with the same key makes it due again, and new again.
+    """
+    due_at = due_at or tx.now
     again = tx.run(
         _delivery.update()
         .where(_delivery.c.key == key)
         .values(
             state=DeliveryState.PENDING,
-            due_at=tx.now,
+            due_at=due_at,
             attempts=0,
             created_at=tx.now,
             ended_at=None,
@@ -87,8 +105,27 @@ def ask(
             payload=dict(payload or {}),
             state=DeliveryState.PENDING,
             attempts=0,
-            due_at=tx.now,
+            due_at=due_at,
             created_at=tx.now,
+        )
+    )
+
+
+def void(tx: Tx, checkpoint_id: str, kinds: Collection[DeliveryKind]) -> None:
+    """What was still to be told of these kinds is not told any more."""
+    tx.run(
+        _delivery.update()
+        .where(
+            _delivery.c.checkpoint_id == checkpoint_id,
+            _delivery.c.kind.in_(kinds),
+            _delivery.c.state == DeliveryState.PENDING,
+        )
+        .values(
+            state=DeliveryState.VOID,
+            claimed_by=None,
+            claimed_until=None,
+            error=None,
+            ended_at=tx.now,
         )
     )
 

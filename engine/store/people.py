@@ -8,7 +8,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from engine.entitlement import Grant
-from engine.identity import Identity, IdentityKind, PersonId, Principal, Role
+from engine.identity import (
+    Identity,
+    IdentityKind,
+    PersonId,
+    Principal,
+    PrincipalKind,
+    Role,
+)
 from engine.model import new_person_id
 from engine.store.writer import Tx
 from engine.tables import IdentityRow, MetaRow, PersonAliasRow, PersonRow, RoleGrantRow, table_of
@@ -176,6 +183,46 @@ def close_grant(tx: Tx, principal: Principal, tenant: str, source: str, by: str)
         return None
     tx.run(_grant.update().where(active).values(revoked_by=by, revoked_at=tx.now))
     return Role[role.upper()]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An account that somebody was seen with."""
+
+    identity: Identity
+    person_id: PersonId
+    is_disabled: bool
+
+    def names(self, principal: Principal) -> bool:
+        """Whether the principal means this account, of any workspace or host where it says none."""
+        return (
+            principal.kind is _KIND_OF.get(self.identity.kind)
+            and principal.subject == self.identity.subject
+            and principal.realm in ("", self.identity.realm)
+        )
+
+
+_KIND_OF = {
+    IdentityKind.SLACK: PrincipalKind.SLACK_USER,
+    IdentityKind.OS: PrincipalKind.OS_USER,
+}
+
+
+def seen_with(tx: Tx, subjects: Iterable[str]) -> list[Seen]:
+    """The accounts of these names, of every kind and realm, with their persons."""
+    query = (
+        sa.select(_identity, _person.c.disabled_at)
+        .join(_person, _person.c.id == _identity.c.person_id)
+        .where(_identity.c.subject.in_(set(subjects)))
+    )
+    return [
+        Seen(
+            Identity(IdentityKind(row.kind), row.realm, row.subject),
+            PersonId(row.person_id),
+            is_disabled=row.disabled_at is not None,
+        )
+        for row in tx.run(query)
+    ]
 
 
 def display_names(tx: Tx, person_ids: Iterable[str]) -> dict[str, str]:

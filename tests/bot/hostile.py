@@ -12,6 +12,7 @@ from engine import (
     Confirm,
     Effect,
     Elsewhere,
+    Escalation,
     Fact,
     Finding,
     InputField,
@@ -104,6 +105,11 @@ def _field(draw: st.DrawFn, name: str) -> InputField:
     )
 
 
+_channels = text.map(lambda name: f"#{name}")  # whatever else a name says is read as an id
+_targets = st.sampled_from(["Admin", "Operator", "U0ANA", "S0TEAM", "ana@example.com"]) | _channels
+_escalations = st.lists(_targets, min_size=1, max_size=5).map(lambda to: Escalation(tuple(to)))
+
+
 @st.composite
 def _policy(draw: st.DrawFn) -> Policy:
     return Policy(
@@ -113,6 +119,7 @@ def _policy(draw: st.DrawFn) -> Policy:
         reject_reason=draw(st.sampled_from(ReasonRule)),
         inputs=tuple(draw(_field(name)) for name in draw(_names)),
         confirm=draw(st.sampled_from(Confirm)),
+        escalate=draw(st.none() | _escalations),
     )
 
 
@@ -180,6 +187,8 @@ def view(draw: st.DrawFn) -> CheckpointView:
         task_id=TaskId(draw(text)),
         policy=draw(_policy()),
         elsewhere=made.checkpoint.elsewhere and draw(_elsewhere()),
+        escalated_at=draw(st.none() | st.just(views.ASKED_AT)),
+        could_decide=draw(st.none() | st.integers(0, 3)),
     )
     person = replace(views.ANA, name=draw(text))
     count = draw(st.sampled_from([0, 1, 2, 30]))

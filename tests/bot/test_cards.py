@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.cards import approval_card, expired_notice, metadata, run_result
+from bot.nudges import escalated, reminder, undecidable
 from bot.sandbox.limits import check_message
 from bot.tokens import parse_target
 from engine import (
@@ -412,7 +413,8 @@ def test_the_metadata_of_a_card_is_an_opaque_id() -> None:
 @given(hostile.view())
 def test_whatever_others_write_slack_takes_the_message(view: CheckpointView) -> None:
     """No prompt, fact, name or reason makes a message that Slack refuses or that acts."""
-    for message in (approval_card(view), expired_notice(view), run_result(view)):
+    later = (reminder(view), escalated(view, DECIDED_AT), undecidable(view))
+    for message in (approval_card(view), expired_notice(view), run_result(view), *later):
         assert_message(message)
 
 

@@ -265,7 +265,23 @@ def words(part: Any) -> str:
 
 # What our own mrkdwn looks like: letters and a date; no other entity, no link, no mention.
 _OURS = re.compile(r"[A-Za-z', ]*<!date\^[0-9]+\^[^<>|]+\|[0-9: -]+UTC>[A-Za-z', .]*")
+_MENTION = re.compile(r"<[@!](?:subteam\^)?[A-Z0-9]+>")
 _BARE = re.compile(r"&(?!amp;|lt;|gt;)|[<>]")
+
+
+def assert_mentions(message: Message, *mentions: str) -> None:
+    """It mentions exactly these, once in `text` and once in the blocks, and is sound otherwise."""
+    last = message.blocks[-1]["elements"][0]
+    assert last["text"] == f"For {' '.join(mentions)}"
+    assert _MENTION.findall(message.text) == list(mentions)
+    assert [str(broken) for broken in check_message(_payload(message))] == []
+    assert_message(Message(_MENTION.sub("", message.text), message.blocks[:-1]))
+    for said in message.blocks[-1]["elements"][1:]:
+        assert said["type"] == "plain_text"
+
+
+def _payload(message: Message) -> dict[str, Any]:
+    return {"text": message.text, "blocks": list(message.blocks)}
 
 
 def assert_message(message: Message) -> None:

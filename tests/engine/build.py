@@ -231,8 +231,13 @@ def new_run(tx: Tx, dag: Dag | None = None, *, requester: str = "U0REQ") -> RunI
 def waiting(
     tx: Tx, policy: Policy | None = None, *, requester: str = "U0REQ", paused: bool = True
 ) -> Checkpoint:
-    """Bring a run of `deploy_dag` to its checkpoint, as the runner does; it is paused there."""
-    dag = deploy_dag(policy)
+    """Bring a run of `deploy_dag` to its checkpoint, as the runner does; it is paused there.
+
+    It reminds nobody, unless its policy says so; where nobody holds a role, a boss does.
+    """
+    if not people.grants(tx, TENANT):
+        give_role(tx, "U0BOSS", Role.ADMIN)
+    dag = deploy_dag(policy or Policy(remind=()))
     run_id = new_run(tx, dag, requester=requester)
     lease = leases.acquire(tx, run_id, "worker", TERM)
     assert lease is not None

@@ -491,12 +491,12 @@ async def test_a_sweep_takes_batches_the_oldest_first(
     assert await store.read(checkpoints.any_due) is False
 
 
-@pytest.mark.parametrize("on_expire", list(OnExpire))
+@pytest.mark.parametrize("on_expire", [OnExpire.FAIL, OnExpire.REJECT])
 async def test_an_expiry_says_what_it_does_to_the_run_and_tells_the_channel(
     store: Store, clock: FakeClock, on_expire: OnExpire
 ) -> None:
     """The trail records `on_expire`; the channel is told once; nobody is said to have decided."""
-    opened = await store.write(partial(waiting, policy=Policy(on_expire=on_expire)))
+    opened = await store.write(partial(waiting, policy=Policy(on_expire=on_expire, remind=())))
     clock.set(DEADLINE)
     await store.write(expire_due)
     said = await facts_of_last(store, "checkpoint_ended")

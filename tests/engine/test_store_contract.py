@@ -105,9 +105,9 @@ async def test_a_use_case_is_written_whole_or_not_at_all(
 ) -> None:
     """Whichever statement fails, nothing changes; without a fault everything changes together."""
     policy = Policy(quorum=2) if case == "vote" else Policy()
+    await store.write(people_in_charge)
     opened = await store.write(partial(waiting, policy=policy))
     await store.write(post_the_card)
-    await store.write(people_in_charge)
     cases: dict[str, Callable[[Tx], Any]] = {
         "approve": says(opened),
         "vote": says(opened),

@@ -328,7 +328,7 @@ async def wrongs(storm: Storm) -> list[str]:
         found += [
             f"{view.checkpoint.id}: {d.kind} is {d.state}, {d.error}"
             for d in told
-            if d.state is not DeliveryState.DONE
+            if d.state not in {DeliveryState.DONE, DeliveryState.VOID}
         ]
         found += _card_wrongs(storm, view)
     return found
