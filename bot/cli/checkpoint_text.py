@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from bot import elsewhere, quorum, rules, wording
+from bot import elsewhere, pressing_words, quorum, rules, wording
 from bot.cli.output import Moments, details, say, table
 from bot.form_elements import as_text
 from bot.glass_notices import review_lines
@@ -79,6 +79,8 @@ def _request(view: CheckpointView, moments: Moments) -> Iterator[tuple[str, str]
         yield "deadline", moments.both(checkpoint.expires_at)
     else:
         yield "ended", wording.side_by_side(wording.ending(view))
+    yield from (("asked", said) for said in pressing_words.escalated(checkpoint))
+    yield from (("warning", said) for said in pressing_words.shortfall(checkpoint))
     if (effect := elsewhere.consequence(view)) is not None:
         yield "effect", effect
     if view.called_off is not None:

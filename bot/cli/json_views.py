@@ -52,6 +52,8 @@ def checkpoint_json(checkpoint: Checkpoint) -> Json:
         "requester": checkpoint.requester,
         "created_at": checkpoint.created_at,
         "expires_at": checkpoint.expires_at,
+        "escalated_at": checkpoint.escalated_at,
+        "could_decide": checkpoint.could_decide,
         "ended_at": checkpoint.ended_at,
         "effect": checkpoint.effect,
         "elsewhere": _elsewhere_json(checkpoint),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from engine import chain
+from engine.asking import AskedAgain, ask_again
 from engine.decisions import admit
 from engine.ending import expire_due, sweep_expiry
 from engine.identity import Principal, Role
@@ -369,3 +370,25 @@ async def test_the_second_deadline_is_reminded_of(store: Store, clock: FakeClock
     clock.advance(4 * HOUR)
     await store.write(expire_due)
     assert (await due(store, opened))["reminder"] == ("pending", 6 * HOUR)
+
+
+@pytest.mark.parametrize(
+    ("policy", "action", "deadlines"),
+    [
+        (Policy(), "fail", 1),
+        (Policy(on_expire=OnExpire.REJECT), "reject", 1),
+        (Policy(on_expire=OnExpire.ESCALATE, escalate=Escalation(TO)), "fail", 2),
+    ],
+)
+async def test_whatever_expired_can_be_asked_again(
+    store: Store, clock: FakeClock, policy: Policy, action: str, deadlines: int
+) -> None:
+    """By whoever started the run and by Operators; the trail says what the deadline did."""
+    opened = await asked(store, policy)
+    for _ in range(deadlines):
+        clock.advance(opened.policy.expires_in)
+        await store.write(expire_due)
+    assert (await last(store, "checkpoint_ended"))["on_expire"] == action
+    for who in ("U0EVE", "U0REQ"):
+        again = partial(ask_again, checkpoint_id=opened.id, caller=caller(who))
+        assert isinstance(await store.write(again), AskedAgain) is (who == "U0REQ")

@@ -108,8 +108,9 @@ async def test_a_card_that_cannot_be_posted_is_visible_and_decidable(
         await world.paused(run_id)
         (checkpoint,) = await world.read(partial(listed_checkpoints, limit=10))
         assert said in await world.until_held(checkpoint.id)
-        (delivery,) = await world.read(partial(deliveries_of, checkpoint_id=checkpoint.id))
-        assert delivery.state is DeliveryState.PENDING
+        card, *_ = await world.read(partial(deliveries_of, checkpoint_id=checkpoint.id))
+        assert card.kind is DeliveryKind.POSTING
+        assert card.state is DeliveryState.PENDING
         await world.decide_on_cli("os:ola")
         assert (await world.ended(run_id)).run.state is RunState.SUCCEEDED
 
