@@ -218,8 +218,9 @@ _HAPPENINGS = st.lists(
 )  # fmt: skip
 
 
+@pytest.mark.timeout(240)
 @settings(
-    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 @given(happenings=_HAPPENINGS)
 async def test_whatever_happens_a_gate_has_one_effective_answer_and_the_record_agrees(
