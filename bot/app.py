@@ -48,6 +48,7 @@ from engine import (
     granted_groups,
     probe_writable,
     remember_home,
+    remind_reviewers,
     sweep_expiry,
 )
 
@@ -122,6 +123,7 @@ async def _run(
 ) -> None:
     heartbeat = Heartbeat(store.clock, settings.tick)
     heartbeat.every_tick("expiry", partial(sweep_expiry, store))
+    heartbeat.every_tick("reviews", partial(remind_reviewers, store))
     heartbeat.every_tick("take-over", partial(free_dead, store, socket.gethostname()))
     folder = dag_folder(settings)
     if folder is not None:

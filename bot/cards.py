@@ -18,6 +18,7 @@ from bot.tokens import (
     APPROVE_AT_ONCE,
     APPROVE_IN_MODAL,
     ASK_AGAIN,
+    BREAK_GLASS,
     DETAILS,
     EVENT_TYPE,
     REJECT,
@@ -265,6 +266,7 @@ _BUTTONS = {
     DETAILS: ("Details", None),
     ASK_AGAIN: ("Ask again", None),
     REVIEW: ("Review", None),
+    BREAK_GLASS: ("Break glass …", "danger"),
 }
 
 

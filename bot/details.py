@@ -4,9 +4,10 @@ The budgets below add up to some 40,000 characters: even if each took six bytes 
 Slack would take the view.
 """
 
-from bot import blocks, quorum, rules, wording
+from bot import blocks, glass_words, quorum, rules, wording
 from bot.agreement import is_split
 from bot.form_elements import as_text
+from bot.glass_notices import review_lines
 from bot.literal import (
     ELLIPSIS,
     Block,
@@ -46,6 +47,7 @@ def details_blocks(view: CheckpointView, *, show_secrets: bool) -> list[Block]:
         *_prompt(view),
         *_facts(view, show_secrets=show_secrets),
         *_votes(view),
+        *_review(view),
         blocks.paragraph([("Policy",), *policy_lines(view.checkpoint.policy)], _MOST_APPROVERS),
         *_rules(view, show_values=show_secrets),
         *_params(view),
@@ -141,9 +143,17 @@ def _votes(view: CheckpointView) -> list[Block]:
 
 def _vote(voice: Voice) -> list[Line]:
     mark = "✅" if voice.choice is Choice.APPROVE else "❌"
+    mark = f"{glass_words.MARK} {mark}" if voice.broke_glass else mark
     who = f"{mark} {wording.voice_of(voice)} ({voice.role.label}), "
     vote: Line = (who, Moment(voice.decided_at), f", from {voice.surface.value}")
     return [vote, (f"“{voice.reason.strip()}”",)] if voice.reason.strip() else [vote]
+
+
+def _review(view: CheckpointView) -> list[Block]:
+    """Who signed that the glass was broken, or that nobody has yet."""
+    if view.review is None:
+        return []
+    return [blocks.paragraph(review_lines(view.review), _MOST_REASON)]
 
 
 def _form(voices: list[Voice]) -> list[Block]:

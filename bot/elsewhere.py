@@ -40,11 +40,16 @@ def state_word(checkpoint: Checkpoint) -> str | None:
         return f"↪️ Answered in {engine_of(there)}"
     match checkpoint.effect:
         case Effect.PENDING:
-            return f"⏳ {_ENDS[checkpoint.state]}, waiting for {engine_of(there)}"
+            return f"⏳ {_ended(checkpoint)}, waiting for {engine_of(there)}"
         case Effect.LOST_ELSEWHERE:
-            return f"⚠️ {_ENDS[checkpoint.state]}, without effect"
+            return f"⚠️ {_ended(checkpoint)}, without effect"
         case Effect.APPLIED:
             return None
+
+
+def _ended(checkpoint: Checkpoint) -> str:
+    by_glass = checkpoint.cause is Cause.BREAK_GLASS
+    return f"{_ENDS[checkpoint.state]}{' by break-glass' if by_glass else ''}"
 
 
 def ending(view: CheckpointView) -> str | None:

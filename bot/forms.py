@@ -47,12 +47,16 @@ def form_blocks(
 
     `option` is the one whose button was pressed: it is chosen already, and can be changed.
     """
-    asked = checkpoint.policy.inputs if choice is Choice.APPROVE else ()
-    fields = tuple(_block(checkpoint, field, option) for field in asked)
+    fields = field_blocks(checkpoint, option) if choice is Choice.APPROVE else ()
     rule = checkpoint.policy.reason_rule(choice)
     if rule is ReasonRule.NONE:
         return fields
     return (*fields, _reason_block(checkpoint, rule, place))
+
+
+def field_blocks(checkpoint: Checkpoint, option: str | None = None) -> tuple[Block, ...]:
+    """The fields of the form of approving."""
+    return tuple(_block(checkpoint, field, option) for field in checkpoint.policy.inputs)
 
 
 def _reason_block(checkpoint: Checkpoint, rule: ReasonRule, place: str) -> Block:

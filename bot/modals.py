@@ -6,7 +6,7 @@ Everything here is private to the reader; it still shows secrets only to whom th
 import json
 from typing import Any
 
-from bot import wording
+from bot import glass_words, wording
 from bot.blocks import context, explanation, paragraph, section
 from bot.cards import (
     buttons,
@@ -24,6 +24,7 @@ from bot.quorum import lapsed_lines, missing
 from bot.refusals import reason_refused, refusal
 from bot.tokens import (
     APPROVE_IN_MODAL,
+    BREAK_GLASS,
     DECISION_FORM,
     DETAILS,
     READ_ONLY,
@@ -31,7 +32,7 @@ from bot.tokens import (
     FormState,
 )
 from bot.wording import Explanation
-from engine import CheckpointView, Choice, ReasonRule, Refused, Rule, is_fillable
+from engine import Checkpoint, CheckpointView, Choice, ReasonRule, Refused, Rule, is_fillable
 
 View = dict[str, Any]
 
@@ -84,20 +85,27 @@ def decision_form(
         callback_id=DECISION_FORM,
         private_metadata=str(FormState(target_of(checkpoint), choice)),
     )
-    return form if _fits(form) else refusal_view(form_too_large(checkpoint), "Too large")
+    return form if fits(form) else refusal_view(form_too_large(checkpoint), "Too large")
 
 
-def _fits(view: View) -> bool:
+def fits(view: View) -> bool:
+    """Whether Slack takes so large a view."""
     return len(view["blocks"]) <= _MOST_BLOCKS and len(json.dumps(view)) <= _MOST_BYTES
 
 
-def details(view: CheckpointView, viewer_may_see_secrets: bool) -> View:
+def details(
+    view: CheckpointView, viewer_may_see_secrets: bool, *, may_break_glass: bool = False
+) -> View:
     """Everything about a checkpoint; with buttons that lead to the form while it waits."""
     checkpoint = view.checkpoint
-    decide = [buttons(checkpoint, APPROVE_IN_MODAL, REJECT_IN_MODAL)] if checkpoint.is_open else []
+    glass = [BREAK_GLASS] if may_break_glass else []
+    decide = (APPROVE_IN_MODAL, REJECT_IN_MODAL, *glass)
     return modal(
-        "Request" if checkpoint.is_open else wording.state_word(view.checkpoint.state),
-        [*details_blocks(view, show_secrets=viewer_may_see_secrets), *decide],
+        "Request" if checkpoint.is_open else _state_title(checkpoint),
+        [
+            *details_blocks(view, show_secrets=viewer_may_see_secrets),
+            *([buttons(checkpoint, *decide)] if checkpoint.is_open else []),
+        ],
         private_metadata=str(target_of(checkpoint)),
     )
 
@@ -112,7 +120,11 @@ def settled_view(view: CheckpointView) -> View:
         *([section(after)] if after else []),
         prompt_block(view.checkpoint),
     ]
-    return modal(wording.state_word(view.checkpoint.state), blocks)
+    return modal(_state_title(view.checkpoint), blocks)
+
+
+def _state_title(checkpoint: Checkpoint) -> str:
+    return glass_words.title(checkpoint) or wording.state_word(checkpoint.state)
 
 
 def counted_view(view: CheckpointView, choice: Choice) -> View:

@@ -9,14 +9,14 @@ from datetime import timedelta
 from functools import partial
 from typing import assert_never
 
-from bot import cards
+from bot import cards, glass_notices
 from bot.config import Settings
 from bot.directory import Directory
 from bot.mentions import mentioning
 from bot.pressing import Pressing
 from bot.slack import Slack, SlackRateLimited, SlackRefused, SlackUnreachable
 from bot.summons import Summons
-from bot.threads import HELD_RETRY, reply
+from bot.threads import HELD_RETRY, no_thread, reply
 from engine import (
     CheckpointView,
     Delivered,
@@ -29,6 +29,7 @@ from engine import (
     Store,
     checkpoint_view,
     record_held,
+    record_notice,
     record_posted,
     record_shown,
     was_posted,
@@ -84,6 +85,9 @@ class Notifier:
                 | DeliveryKind.UNDECIDABLE
             ):
                 return await self._pressing.tell(view, delivery)
+            case DeliveryKind.GLASS_BROKEN | DeliveryKind.REVIEW_OPEN:
+                is_news = delivery.kind is DeliveryKind.GLASS_BROKEN
+                return await (self._tell_of_glass if is_news else self._remind_of_review)(view)
             case DeliveryKind.ANSWER:
                 raise AssertionError("an answer is for a backend, not for people")
             case _:
@@ -146,6 +150,33 @@ class Notifier:
         was = await self._store.read(partial(was_posted, checkpoint_id=view.checkpoint.id))
         return not was
 
+    async def _tell_of_glass(self, view: CheckpointView) -> Outcome:
+        """Post the notice, or redraw it once somebody has signed."""
+        if view.review is None:
+            return Impossible("nobody broke its glass")
+        record = view.review.record
+        message = glass_notices.broken_notice(view, view.review)
+        place, handle = record.place, record.handle
+        if place is None or handle is None:
+            root = next((p for p in view.postings if p.handle is not None), None)
+            if root is None:
+                return no_thread(view)
+            posted = await self._slack.post(
+                root.place, message.text, message.blocks, thread=root.handle, broadcast=True
+            )
+            place, handle = posted.channel, posted.ts
+        else:
+            await self._slack.update(place, handle, message.text, message.blocks)
+        signed = not record.is_open
+        note = partial(record_notice, place=place, handle=handle, signed=signed)
+        await self._store.write(partial(note, checkpoint_id=view.checkpoint.id))
+        return Delivered()
+
+    async def _remind_of_review(self, view: CheckpointView) -> Outcome:
+        if view.review is None or not view.review.record.is_open:
+            return Delivered()  # somebody signed before it could be told
+        return await reply(self._slack, view, glass_notices.review_reminder(view, view.review))
+
     async def _hold(self, posting: Posting, reason: str) -> Outcome:
         await self._store.write(partial(record_held, posting_id=posting.id, reason=reason))
         return RetryLater(reason, after=HELD_RETRY)
@@ -157,6 +188,9 @@ class Notifier:
             return Impossible(str(error))
         posting = next((p for p in view.postings if p.id == delivery.posting_id), None)
         if posting is None:
+            is_notice = delivery.kind is DeliveryKind.GLASS_BROKEN
+            if is_notice and error.code == "message_not_found":
+                return Impossible(f"{error}: the notice was deleted")
             return RetryLater(str(error), after=HELD_RETRY)
         if posting.handle is not None and error.code in _GONE:
             return Impossible(f"{error}: the card was deleted, or the bot was removed")

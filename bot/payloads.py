@@ -147,7 +147,7 @@ def parse_submission(body: object) -> Submission | Malformed:
         state = parse_form_state(part(body, "view", "private_metadata"))
         if state is None:
             return Malformed("the form names no request")
-        reason, inputs = _answers(part(body, "view", "state", "values"))
+        reason, inputs = answers_of(part(body, "view", "state", "values"))
         return Submission(
             who=_who(body),
             target=state.target,
@@ -225,8 +225,8 @@ def _place(body: object) -> Place | None:
     )
 
 
-def _answers(values: object) -> tuple[str, dict[str, str | list[str]]]:
-    """The reason and the inputs by name, from `state.values`."""
+def answers_of(values: object) -> tuple[str, dict[str, str | list[str]]]:
+    """The reason and the inputs by name, from `state.values`. Raises `MisreadError`."""
     if not isinstance(values, Mapping):
         raise MisreadError("view.state.values is missing or no object")
     reason, inputs = "", dict[str, str | list[str]]()

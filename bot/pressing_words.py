@@ -47,11 +47,11 @@ def shortfall(checkpoint: Checkpoint) -> tuple[str, ...]:
         return ()
     needed = checkpoint.policy.quorum
     if could == 0:
-        return ("⚠️ Nobody can approve this as roles and accounts are now",)
-    return (f"⚠️ Only {could} of the {needed} people it needs can approve this now",)
+        return ("⚠️ Nobody can approve this by its rules, as roles and accounts are now",)
+    return (f"⚠️ Only {could} of the {needed} people it needs can approve this by its rules",)
 
 
-WHAT_HELPS = "Somebody must be given the role, or be named as approver by the DAG."
+WHAT_HELPS = "Give somebody the role, name them in the DAG, or have an Admin break the glass."
 """What to do about a shortfall."""
 
 

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import assert_never
 
 from bot import elsewhere, rules
+from bot.glass_refusals import glass_refused
 from bot.literal import cut, one_line
 from bot.notices import look_up_failed
 from bot.wording import (
@@ -103,6 +104,8 @@ def _explained(  # noqa: C901, PLR0911, PLR0912 - one arm per rule, so that a ne
             return _inputs(finding, refused)
         case Rule.QUORUM:
             return _quorum(finding)
+        case Rule.BREAK_GLASS | Rule.REVIEW | Rule.REVIEWER:
+            return glass_refused(finding, view)
         case Rule.ALONE:
             return alone_refused(finding)
         case Rule.CANCELLABLE | Rule.RETRYABLE | Rule.STANDSTILL | Rule.PEOPLE:
@@ -289,6 +292,9 @@ def reason_refused(finding: Finding) -> Explanation:
     if finding.needed == _PLAIN_TEXT:
         sentence = f"The reason must be {finding.needed}; it holds {one_line(finding.found)}."
         return Explanation("The reason is no text", ((sentence,),), "Type it and send it again.")
+    if finding.needed.startswith("at least"):
+        sentence = f"The reason needs {finding.needed}; it has {finding.found}."
+        return Explanation("The reason is too short", ((sentence,),), "Say more about it.")
     sentence = f"The reason may have {one_line(finding.needed)}; it has {one_line(finding.found)}."
     return Explanation("The reason is too long", ((sentence,),), "Shorten it and send it again.")
 

@@ -16,12 +16,17 @@ async def reply(
     """Say it in the thread of the first copy of the card; `broadcast` shows it in the channel."""
     root = next((p for p in view.postings if p.handle is not None), None)
     if root is None:
-        why = next((p.error for p in view.postings if p.error), "it is not posted yet")
-        return RetryLater(f"the card has no thread: {why}", after=_patience(view))
+        return no_thread(view)
     await slack.post(
         root.place, message.text, message.blocks, thread=root.handle, broadcast=broadcast
     )
     return Delivered()
+
+
+def no_thread(view: CheckpointView) -> RetryLater:
+    """Nothing can be said in the thread of a card that stands nowhere."""
+    why = next((p.error for p in view.postings if p.error), "it is not posted yet")
+    return RetryLater(f"the card has no thread: {why}", after=_patience(view))
 
 
 def _patience(view: CheckpointView) -> timedelta | None:

@@ -24,24 +24,28 @@ REJECT_IN_MODAL = "reject_in_modal"
 REFRESH = "refresh"
 NEXT = "next"
 SEVERAL = "several"
+BREAK_GLASS = "break_glass"
+SIGN_REVIEW = "sign_review"
 OPEN_THERE = "open_there"  # a link: Slack tells of the click, and nothing is to be done
 
 DECISION_FORM = "decision_form"
 PICK_FORM = "pick_form"
 SEVERAL_FORM = "several_form"
+GLASS_FORM = "glass_form"
+REVIEW_FORM = "review_form"
 READ_ONLY = "read_only"
 """Callback ids of views: the forms, and every view without one."""
 
 PICKED = "picked"
-CHOICE = "choice"
-"""Action ids of the fields for deciding several: which of them, and what for all."""
+"""Action id of the field that says which of several are decided."""
 
 MOST_TOGETHER = 10
 """How many are decided at once at most: Slack takes no more checkboxes in a group."""
 
 REASON = "reason"
 INPUT_PREFIX = "input:"
-"""Action ids of form fields: `reason`, and `input:` with the name of the input."""
+CHOICE = "choice"
+"""Action ids of form fields: `reason`, `input:` with the name of the input, `choice`."""
 
 OPTIONS = r"option:[0-9]{1,2}"
 """Action ids of the buttons for a gate's options: `option:` with its place among them."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
-from bot import elsewhere, rules
+from bot import elsewhere, glass_words, rules
 from bot.agreement import alike, is_split, largest_group
 from bot.literal import cut, one_line
 from bot.times import duration, utc
@@ -134,7 +134,8 @@ def header(view: CheckpointView) -> str:
     """`✅ Approved: deploy · approve_release`."""
     checkpoint = view.checkpoint
     by_rule = "" if rules.approved_by(checkpoint) is None else " by rule"
-    word = elsewhere.state_word(checkpoint) or f"{state_word(checkpoint.state)}{by_rule}"
+    word = elsewhere.state_word(checkpoint) or glass_words.state_word(checkpoint)
+    word = word or f"{state_word(checkpoint.state)}{by_rule}"
     return f"{word}: {subject(checkpoint)}"
 
 
@@ -146,6 +147,8 @@ def voices_for(view: CheckpointView, choice: Choice) -> tuple[Voice, ...]:
 
 def deciders(view: CheckpointView) -> tuple[Voice, ...]:
     """Whose votes brought the end about; empty unless people decided."""
+    if view.checkpoint.cause is Cause.BREAK_GLASS:
+        return tuple(voice for voice in view.voices if voice.broke_glass)
     match view.checkpoint.state:
         case CheckpointState.APPROVED:
             voices = voices_for(view, Choice.APPROVE)
@@ -216,6 +219,8 @@ def _decided(view: CheckpointView, choice: Choice, at: datetime) -> Line:
     took = duration(at - view.checkpoint.created_at)
     needed = view.checkpoint.policy.needed(choice)
     counted = (tally(view, choice),) if needed > 1 else ()
+    if view.review is not None:
+        counted = (glass_words.overrode(view.review.record.overridden),)
     voices = deciders(view)
     who = names_of(voices) or "(unknown)"
     chosen = elsewhere.option_taken(view.checkpoint, voices)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from engine.backends.airflow_login import AirflowLogin, AirflowPassword, AirflowToken
     from engine.backends.prefect import Prefect
     from engine.backends.prefect_api import PrefectKey
+    from engine.breaking import BrokenGlass, admit_breaking, break_glass, may_break_glass
     from engine.clock import Clock, SystemClock
     from engine.dag import (
         CatchUp,
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
         Health,
         WaitingGate,
     )
+    from engine.glass import LEAST_REASON, NOT_TOLD_APART
     from engine.headcount import Headcount
     from engine.heartbeat import Heartbeat
     from engine.identity import (
@@ -100,6 +102,7 @@ if TYPE_CHECKING:
     from engine.liveness import holder_name
     from engine.mirror import Mirror
     from engine.model import (
+        BY_PEOPLE,
         AutoRule,
         Cause,
         Checkpoint,
@@ -149,6 +152,7 @@ if TYPE_CHECKING:
         Page,
         PendingSummary,
         PersonView,
+        ReviewView,
         RunView,
         Voice,
         approver_groups,
@@ -183,7 +187,18 @@ if TYPE_CHECKING:
     from engine.report import Broken, Verified
     from engine.report import export as export_trail
     from engine.report import verify as verify_trail
-    from engine.rulings import agree
+    from engine.reviewing import (
+        REVIEW_OVERDUE,
+        ReviewSummary,
+        Signed,
+        admit_review,
+        listed_reviews,
+        record_notice,
+        remind_reviewers,
+        review_summary,
+        sign_review,
+    )
+    from engine.rulings import Overruled, agree
     from engine.scheduling import Schedules
     from engine.schema_words import (
         examples,
@@ -210,6 +225,7 @@ if TYPE_CHECKING:
     from engine.store.postings import Posting
     from engine.store.postings import move as move_postings
     from engine.store.processes import live_worker
+    from engine.store.reviews import ReviewRecord
     from engine.store.runs import Run
     from engine.store.runs import latest as latest_run
     from engine.store.tasks import TaskRecord
@@ -244,6 +260,25 @@ if TYPE_CHECKING:
     from engine.watching import Watch
 
 _HOME = {
+    "BY_PEOPLE": ("engine.model", "BY_PEOPLE"),
+    "BrokenGlass": ("engine.breaking", "BrokenGlass"),
+    "admit_breaking": ("engine.breaking", "admit_breaking"),
+    "break_glass": ("engine.breaking", "break_glass"),
+    "may_break_glass": ("engine.breaking", "may_break_glass"),
+    "NOT_TOLD_APART": ("engine.glass", "NOT_TOLD_APART"),
+    "LEAST_REASON": ("engine.glass", "LEAST_REASON"),
+    "ReviewView": ("engine.queries", "ReviewView"),
+    "REVIEW_OVERDUE": ("engine.reviewing", "REVIEW_OVERDUE"),
+    "ReviewSummary": ("engine.reviewing", "ReviewSummary"),
+    "Signed": ("engine.reviewing", "Signed"),
+    "admit_review": ("engine.reviewing", "admit_review"),
+    "listed_reviews": ("engine.reviewing", "listed_reviews"),
+    "record_notice": ("engine.reviewing", "record_notice"),
+    "remind_reviewers": ("engine.reviewing", "remind_reviewers"),
+    "review_summary": ("engine.reviewing", "review_summary"),
+    "sign_review": ("engine.reviewing", "sign_review"),
+    "Overruled": ("engine.rulings", "Overruled"),
+    "ReviewRecord": ("engine.store.reviews", "ReviewRecord"),
     "StillAsked": ("engine.eligibility", "StillAsked"),
     "Apart": ("engine.together", "Apart"),
     "Several": ("engine.together", "Several"),
@@ -523,10 +558,14 @@ _HOME = {
 }
 
 __all__ = [
+    "BY_PEOPLE",
     "CUT_MARK",
+    "LEAST_REASON",
+    "NOT_TOLD_APART",
     "POLICY_KEYS",
     "REASON_LIMIT",
     "REJECTING",
+    "REVIEW_OVERDUE",
     "TO_BACKENDS",
     "Accepted",
     "Airflow",
@@ -547,6 +586,7 @@ __all__ = [
     "BackendStatus",
     "BackendUnreachable",
     "Broken",
+    "BrokenGlass",
     "CalledOff",
     "Caller",
     "Came",
@@ -616,6 +656,7 @@ __all__ = [
     "OnExpire",
     "Outbox",
     "Outcome",
+    "Overruled",
     "Page",
     "PendingSummary",
     "PersonFile",
@@ -635,6 +676,9 @@ __all__ = [
     "ReasonRule",
     "Refused",
     "RetryLater",
+    "ReviewRecord",
+    "ReviewSummary",
+    "ReviewView",
     "Role",
     "Rule",
     "RuleOutcome",
@@ -653,6 +697,7 @@ __all__ = [
     "Shelf",
     "Shell",
     "Show",
+    "Signed",
     "SignoffError",
     "Standing",
     "Standstill",
@@ -679,6 +724,8 @@ __all__ = [
     "action_on_expiry",
     "active_grants",
     "admit",
+    "admit_breaking",
+    "admit_review",
     "adopt",
     "agree",
     "approver_groups",
@@ -687,6 +734,7 @@ __all__ = [
     "ask_link",
     "backend_statuses",
     "begin_standstill",
+    "break_glass",
     "cancel_run",
     "check_dag",
     "checkpoint",
@@ -736,11 +784,13 @@ __all__ = [
     "latest_run",
     "lenders_of",
     "listed_checkpoints",
+    "listed_reviews",
     "listed_runs",
     "live_worker",
     "load_dag",
     "local_time",
     "log_path",
+    "may_break_glass",
     "mine_page",
     "move_postings",
     "must_be_alone",
@@ -764,12 +814,15 @@ __all__ = [
     "read_policy",
     "read_source",
     "record_held",
+    "record_notice",
     "record_posted",
     "record_shown",
     "remember_home",
+    "remind_reviewers",
     "reminder_after",
     "repost",
     "retry_run",
+    "review_summary",
     "revoke",
     "roles",
     "roles_by_account",
@@ -782,6 +835,7 @@ __all__ = [
     "several_pending",
     "shell",
     "shown_url",
+    "sign_review",
     "submit",
     "surface_lines",
     "sweep_expiry",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from engine.events import DecisionRefused, UnknownRequested
 from engine.identity import Caller, Candidate, PersonId, Role
-from engine.model import Checkpoint, Choice
+from engine.model import Checkpoint
 from engine.people import resolve
 from engine.policy import Finding, Refused, Rule, holds
 from engine.store import checkpoints, people, trail
@@ -38,7 +38,7 @@ def note_unknown(tx: Tx, caller: Caller, what: str) -> None:
     )
 
 
-def note_unverified(tx: Tx, checkpoint_id: str, caller: Caller, choice: Choice, why: str) -> None:
+def note_unverified(tx: Tx, checkpoint_id: str, caller: Caller, choice: str, why: str) -> None:
     """Somebody answered whom the surface could not look up: nothing was counted."""
     checkpoint = checkpoints.load(tx, checkpoint_id)
     if checkpoint is None:

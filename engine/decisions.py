@@ -34,7 +34,7 @@ from engine.policy import (
     early_end,
     rule,
 )
-from engine.rulings import agree, lapsed
+from engine.rulings import Overruled, agree, lapsed
 from engine.store import checkpoints, postings, trail
 from engine.store.writer import Tx
 
@@ -68,7 +68,7 @@ def decide(
     looked_up = [resolve(tx, voter, checkpoint.tenant, local) for voter in voters]
     candidate = resolve(tx, caller, checkpoint.tenant, local)
     candidate = with_lent(tx, candidate, checkpoint, looked_up, local)
-    votes = _standing_votes(tx, checkpoint, looked_up, local)
+    votes = standing_votes(tx, checkpoint, looked_up, local)
     kinds = requester_kinds(tx, checkpoint)
     ruling = rule(checkpoint, votes, candidate, answer, kinds)
     ruling = with_lapses(ruling, checkpoint, votes, candidate, kinds)
@@ -85,7 +85,7 @@ def decide(
         case Settled(state=state, counted=counted):
             needed = checkpoint.policy.needed(answer.choice)
             _record(tx, checkpoint, candidate, answer, ruling, len(counted), needed)
-            output = _output(answer, ruling, candidate)
+            output = output_of(answer, ruling, candidate)
             checkpoint = end_checkpoint(tx, checkpoint, state, Cause.DECIDED, output)
     return Decided(checkpoint, ruling)
 
@@ -110,9 +110,10 @@ def expire_now(
     )
 
 
-def _standing_votes(
+def standing_votes(
     tx: Tx, checkpoint: Checkpoint, looked_up: Sequence[Candidate], local: LocalMode | None
 ) -> list[Vote]:
+    """The latest answer of each person, with whoever gave it as they were looked up again."""
     by_account = {candidate.caller.identity: candidate for candidate in looked_up}
     votes = []
     for decision in checkpoints.latest(checkpoints.decisions(tx, checkpoint.id)):
@@ -159,24 +160,7 @@ def _record(
     have: int,
     needed: int,
 ) -> None:
-    held = lesser(candidate, ruling.lender)
-    if held is None:
-        raise AssertionError("the policy accepted somebody without a role")
-    caller = candidate.caller
-    decision = Decision(
-        checkpoint_id=checkpoint.id,
-        person_id=candidate.person_id,
-        for_person=_lender(ruling),
-        choice=answer.choice,
-        reason=answer.reason,
-        inputs=ruling.inputs,
-        surface=caller.surface,
-        identity=caller.identity,
-        role=held.role,
-        role_source=held.source,
-        request_digest=answer.request_digest,
-        decided_at=tx.now,
-    )
+    decision = decision_of(tx, checkpoint, candidate, answer, ruling)
     checkpoints.add_decision(tx, decision, ruling.trace)
     trail.append(
         tx,
@@ -185,24 +169,52 @@ def _record(
             checkpoint_id=checkpoint.id,
             choice=answer.choice,
             person=candidate.person_id,
-            for_person=_lender(ruling),
-            role=held.role.label,
-            surface=caller.surface,
+            for_person=decision.for_person,
+            role=decision.role.label,
+            surface=decision.surface,
             request_digest=answer.request_digest,
             have=have,
             needed=needed,
         ),
         trail.about(
             candidate.person_id,
-            caller,
+            candidate.caller,
             reason=answer.reason,
-            role_source=held.source,
+            role_source=decision.role_source,
             trace=[finding.as_json() for finding in ruling.trace],
         ),
     )
 
 
-def _output(answer: Answer, ruling: Settled, candidate: Candidate) -> JsonObject:
+def decision_of(
+    tx: Tx,
+    checkpoint: Checkpoint,
+    candidate: Candidate,
+    answer: Answer,
+    ruling: Accepted | Settled | Overruled,
+) -> Decision:
+    """An answer that was accepted, as it is recorded."""
+    held = lesser(candidate, ruling.lender)
+    if held is None:
+        raise AssertionError("the policy accepted somebody without a role")
+    return Decision(
+        checkpoint_id=checkpoint.id,
+        person_id=candidate.person_id,
+        for_person=_lender(ruling),
+        choice=answer.choice,
+        reason=answer.reason,
+        inputs=ruling.inputs,
+        surface=candidate.caller.surface,
+        identity=candidate.caller.identity,
+        role=held.role,
+        role_source=held.source,
+        request_digest=answer.request_digest,
+        decided_at=tx.now,
+        broke_glass=isinstance(ruling, Overruled),
+    )
+
+
+def output_of(answer: Answer, ruling: Settled | Overruled, candidate: Candidate) -> JsonObject:
     """What children of the checkpoint are given: its inputs, and who decided what."""
     return {
         **ruling.inputs,
@@ -212,11 +224,11 @@ def _output(answer: Answer, ruling: Settled, candidate: Candidate) -> JsonObject
     }
 
 
-def _lender(ruling: Accepted | Settled) -> PersonId | None:
+def _lender(ruling: Accepted | Settled | Overruled) -> PersonId | None:
     return None if ruling.lender is None else ruling.lender.delegation.delegator
 
 
-def _called(candidate: Candidate, ruling: Settled) -> str:
+def _called(candidate: Candidate, ruling: Settled | Overruled) -> str:
     """`Bob`, or `Bob for Alice`."""
     name = candidate.caller.name
     return name if ruling.lender is None else f"{name} for {ruling.lender.name}"

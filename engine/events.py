@@ -145,6 +145,28 @@ class DecisionRefused(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GlassBroken(Event):
+    """An Admin's answer was recorded and ended its checkpoint, over rules that stood in the way."""
+
+    choice: str
+    person: PersonId
+    role: str
+    surface: str
+    request_digest: str
+    overridden: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewSigned(Event):
+    """Another person has looked at why the glass was broken, and signed."""
+
+    person: PersonId
+    role: str
+    surface: str
+    request_digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownRequested(Event):
     """A button, form or command named a checkpoint that does not exist, or was tampered with."""
 

@@ -11,7 +11,7 @@ from heapq import merge
 from operator import itemgetter
 
 from engine import chain
-from engine.model import Cause
+from engine.model import BY_PEOPLE
 from engine.report import content
 from engine.store import checkpoints, journal, people, runs, trail
 from engine.store.runs import Run
@@ -110,7 +110,7 @@ def _placed(surface: AuditSurface, made: Line, place: Place) -> Line:
 def _told(tx: Tx, entry: Entry, run: Run | None) -> Told:
     asked = checkpoints.load(tx, entry.checkpoint_id) if entry.checkpoint_id else None
     answer, name = None, ""
-    if asked is not None and asked.cause is Cause.DECIDED:
+    if asked is not None and asked.cause in BY_PEOPLE:
         # Nobody is counted after the end: the last answer is the one that settled it.
         answer = checkpoints.decisions(tx, asked.id)[-1]
         name = people.display_names(tx, [answer.person_id]).get(answer.person_id, "")

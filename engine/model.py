@@ -66,12 +66,17 @@ class Cause(StrEnum):
     """Why a checkpoint ended."""
 
     DECIDED = "decided"
+    BREAK_GLASS = "break_glass"  # an Admin decided, over rules that stood in the way
     DEADLINE = "deadline"
     FORCED = "forced"  # an Operator ended it before its deadline with `checkpoints expire`
     RUN_ENDED = "run_ended"
     ANSWERED_ELSEWHERE = "answered_elsewhere"  # on the engine's own page, say
     AUTO = "auto"  # a rule approved it when it opened: nobody was asked
     GATE_GONE = "gate_gone"  # its gate waits no more: cleared, deleted, out of time there
+
+
+BY_PEOPLE = frozenset({Cause.DECIDED, Cause.BREAK_GLASS})
+"""The causes of an end that is somebody's answer."""
 
 
 class Effect(StrEnum):
@@ -335,3 +340,4 @@ class Decision:
     role_source: str
     request_digest: str
     decided_at: datetime
+    broke_glass: bool = False  # over rules that stood in the way

@@ -12,7 +12,7 @@ from typing import Any
 from engine.errors import StoreError
 from engine.events import DeliveryGivenUp, PostingLost, PostingMade
 from engine.ports import Delivered, Deliverer, Impossible, Later, Outcome, RetryLater
-from engine.store import checkpoints, outbox, postings, trail
+from engine.store import checkpoints, outbox, postings, reviews, trail
 from engine.store.outbox import Delivery, DeliveryKind
 from engine.store.writer import Store, Tx
 
@@ -131,6 +131,9 @@ def _note(delivery: Delivery, holder: str, outcome: Outcome, tx: Tx) -> None:
 
 
 def _is_true(tx: Tx, delivery: Delivery) -> bool:
+    if delivery.kind is DeliveryKind.GLASS_BROKEN:
+        review = reviews.load(tx, delivery.checkpoint_id)
+        return review is None or review.is_open or review.shows_signed
     if delivery.kind is not DeliveryKind.POSTING or delivery.posting_id is None:
         return True
     posting = postings.load(tx, delivery.posting_id)
@@ -138,7 +141,10 @@ def _is_true(tx: Tx, delivery: Delivery) -> bool:
 
 
 def _is_stale(tx: Tx, delivery: Delivery) -> bool:
-    if delivery.kind in outbox.TO_BACKENDS or tx.now - delivery.created_at < _KEEP_TRYING:
+    # That the glass was broken is not dropped because a card could not be posted for a day.
+    if delivery.kind in outbox.TO_BACKENDS or delivery.kind is DeliveryKind.GLASS_BROKEN:
+        return False
+    if tx.now - delivery.created_at < _KEEP_TRYING:
         return False
     checkpoint = checkpoints.load(tx, delivery.checkpoint_id)
     return checkpoint is None or not checkpoint.is_open

@@ -83,8 +83,12 @@ def _entitlement(
 
 def requester_kinds(tx: Tx, checkpoint: Checkpoint) -> Kinds:
     """The kinds of account that whoever started the run is known by today."""
-    today = links.person_of_today(tx, checkpoint.requester)
-    accounts = people.identities_of(tx, today)
+    return kinds_of(tx, checkpoint.requester)
+
+
+def kinds_of(tx: Tx, person_id: PersonId) -> Kinds:
+    """The kinds of account that a person is known by today."""
+    accounts = people.identities_of(tx, links.person_of_today(tx, person_id))
     return frozenset((account.kind, account.realm) for account in accounts)
 
 

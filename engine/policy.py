@@ -32,6 +32,7 @@ __all__ = [
     "authority",
     "early_end",
     "enabled",
+    "end_of",
     "entitled",
     "holds",
     "keepable",
@@ -39,6 +40,8 @@ __all__ = [
     "on_ground",
     "operating",
     "rule",
+    "spare",
+    "tally",
     "vote_findings",
 ]
 
@@ -59,7 +62,7 @@ def rule(
     the latest vote of every other person. Votes count together when they say the same,
     also in the form. `requester_kinds` are the kinds of account the requester is known by.
     """
-    candidate = _spare(candidate, votes, answer.choice)
+    candidate = spare(candidate, votes, answer.choice)
     trace = admission(checkpoint, candidate, answer.request_digest, requester_kinds)
     trace.append(reason_given(checkpoint.policy, answer))
     # A form belongs to approving: nobody fills one in to say no.
@@ -168,7 +171,7 @@ def _found(held: Entitlement, caller: Caller) -> str:
     return f"{held.role.label} ({held.source}{caller.age_of(held.principal)})"
 
 
-def _spare(candidate: Candidate, votes: Sequence[Vote], choice: Choice) -> Candidate:
+def spare(candidate: Candidate, votes: Sequence[Vote], choice: Choice) -> Candidate:
     """A delegate of several acts for one whose voice is not used yet."""
     spoken = {person for vote in votes if vote.choice is choice for person in vote.persons}
     by_use = sorted(candidate.lent, key=lambda lending: lending.delegation.delegator in spoken)
@@ -185,6 +188,24 @@ def _count(
     trace: Sequence[Finding],
 ) -> Ruling:
     lender = on_ground(checkpoint, candidate, requester_kinds).lender
+    counted, found = tally(checkpoint, votes, candidate, requester_kinds, choice, inputs)
+    needed = checkpoint.policy.needed(choice)
+    full = (*trace, Finding(Rule.QUORUM, True, f"{needed} to {choice}", found))
+    if len(counted) < needed:
+        return Accepted(full, inputs, have=len(counted), needed=needed, lender=lender)
+    return Settled(full, inputs, state=end_of(choice), counted=counted, lender=lender)
+
+
+def tally(
+    checkpoint: Checkpoint,
+    votes: Sequence[Vote],
+    candidate: Candidate,
+    requester_kinds: Kinds,
+    choice: Choice,
+    inputs: Mapping[str, Any],
+) -> tuple[tuple[PersonId, ...], str]:
+    """Whose voices count with the candidate's, the candidate last; and how that was counted."""
+    lender = on_ground(checkpoint, candidate, requester_kinds).lender
     standing = [
         vote
         for vote in votes
@@ -196,19 +217,19 @@ def _count(
     own = {candidate.person_id} | ({lender.delegation.delegator} if lender else set())
     counting = one_voice_each(agreeing, lambda vote: vote.persons, taken=own)
     counted = (*sorted(vote.person_id for vote in counting), candidate.person_id)
-    needed = checkpoint.policy.needed(choice)
-    found = _counted(len(counted), len(standing) - len(agreeing), len(agreeing) - len(counting))
-    full = (*trace, Finding(Rule.QUORUM, True, f"{needed} to {choice}", found))
-    if len(counted) < needed:
-        return Accepted(full, inputs, have=len(counted), needed=needed, lender=lender)
+    apart, doubled = len(standing) - len(agreeing), len(agreeing) - len(counting)
+    return counted, _counted(len(counted), apart, doubled)
+
+
+def end_of(choice: Choice) -> CheckpointState:
+    """How a checkpoint ends that was decided so."""
     match choice:
         case Choice.APPROVE:
-            state = CheckpointState.APPROVED
+            return CheckpointState.APPROVED
         case Choice.REJECT:
-            state = CheckpointState.REJECTED
+            return CheckpointState.REJECTED
         case _:
             assert_never(choice)
-    return Settled(full, inputs, state=state, counted=counted, lender=lender)
 
 
 def _counted(voices: int, apart: int, doubled: int) -> str:

@@ -20,7 +20,7 @@ from engine.identity import (
     Surface,
 )
 from engine.lenders import with_lent
-from engine.model import Checkpoint, CheckpointState, Choice, JsonObject, RunState, TaskId
+from engine.model import Cause, Checkpoint, CheckpointState, Choice, JsonObject, RunState, TaskId
 from engine.people import LocalMode, known, requester_kinds, roles_of
 from engine.policy import entitled
 from engine.report import content
@@ -33,6 +33,7 @@ from engine.store import (
     outbox,
     people,
     postings,
+    reviews,
     runs,
     tasks,
     trail,
@@ -41,6 +42,7 @@ from engine.store.checkpoints import Cursor
 from engine.store.gates import BackendStatus
 from engine.store.outbox import Delivery
 from engine.store.postings import Posting
+from engine.store.reviews import ReviewRecord
 from engine.store.runs import Run
 from engine.store.tasks import TaskRecord
 from engine.store.writer import Tx
@@ -70,7 +72,17 @@ class Voice:
     role: Role
     identity: Identity
     decided_at: datetime
+    broke_glass: bool = False
     lapsed: tuple[Finding, ...] = ()  # why it did not count when the latest answer came
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewView:
+    """What waits for a signature because the glass was broken, or who signed it."""
+
+    record: ReviewRecord
+    broken_by: PersonView
+    signed_by: PersonView | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +108,7 @@ class CheckpointView:
     can_ask_again: bool = False  # whether the same question can be asked anew
     called_off: CalledOff | None = None  # how its run was, if it was
     standstill: Standstill | None = None  # while it lasts
+    review: ReviewView | None = None  # of a glass that was broken
     gate_note: str | None = None  # how its gate on another engine stands, where that is news
     still_asked: StillAsked | None = None  # who may still decide; None once it has ended
 
@@ -154,6 +167,7 @@ def checkpoint_view(tx: Tx, checkpoint_id: str) -> CheckpointView | None:
             role=decision.role,
             identity=decision.identity,
             decided_at=decision.decided_at,
+            broke_glass=decision.broke_glass,
             lapsed=tuple(f for f in counted_last if f.person == decision.person_id),
         )
         for decision in counting
@@ -171,9 +185,21 @@ def checkpoint_view(tx: Tx, checkpoint_id: str) -> CheckpointView | None:
         can_ask_again=askable(tx, recorded).passed,
         called_off=_called_off(tx, run),
         standstill=standstill.current(tx),
+        review=_review(tx, recorded),
         gate_note=_gate_note(tx, recorded),
         still_asked=still_asked(tx, shown, standing) if shown.is_open else None,
     )
+
+
+def _review(tx: Tx, checkpoint: Checkpoint) -> ReviewView | None:
+    if checkpoint.cause is not Cause.BREAK_GLASS:
+        return None
+    record = reviews.load(tx, checkpoint.id)
+    if record is None:
+        raise AssertionError(f"nobody was asked to review {checkpoint.id}")
+    persons = _persons(tx, [p for p in (record.broken_by, record.signed_by) if p is not None])
+    signed_by = None if record.signed_by is None else persons[record.signed_by]
+    return ReviewView(record, persons[record.broken_by], signed_by)
 
 
 def _gate_note(tx: Tx, checkpoint: Checkpoint) -> str | None:

@@ -42,6 +42,8 @@ def reply_of(
         return _of_rule(checkpoint, there)
     choice = _CHOICE_OF.get(checkpoint.state)
     said = [decision for decision in decided if decision.choice is choice]
+    # Who broke the glass answers alone: what others said before did not bring it about.
+    said = [decision for decision in said if decision.broke_glass] or said
     last = max(said, key=lambda decision: decision.decided_at, default=None)
     by = ", ".join(_called(decision, names) for decision in said)
     if checkpoint.state is CheckpointState.APPROVED:
@@ -79,8 +81,10 @@ def _of_rule(checkpoint: Checkpoint, there: Elsewhere) -> Reply:
 
 
 def _called(decision: Decision, names: Mapping[str, str]) -> str:
-    """`Bob`, or `Bob for Alice`."""
+    """`Bob`, `Bob for Alice`, or `Ana (break-glass)`."""
     name = names[decision.person_id]
+    if decision.broke_glass:
+        return f"{name} (break-glass)"
     return name if decision.for_person is None else f"{name} for {names[decision.for_person]}"
 
 

@@ -36,6 +36,9 @@ class Rule(StrEnum):
     INPUTS = "inputs"
     ALONE = "alone"  # whether it may be decided together with others
     QUORUM = "quorum"
+    BREAK_GLASS = "break_glass"  # whether any rule stands in the way that breaking glass overrides
+    REVIEW = "review"  # whether there is a review to sign
+    REVIEWER = "reviewer"  # another person than those whom a review is about
     PEOPLE = "people"  # whether persons and accounts stand as a change of them needs
 
 
@@ -106,6 +109,21 @@ class Settled:
 
 
 Ruling = Refused | Accepted | Settled
+
+
+@dataclass(frozen=True, slots=True)
+class Overruled:
+    """An Admin broke the glass: the checkpoint ends in this state, whatever `overridden` asks."""
+
+    trace: tuple[Finding, ...]
+    inputs: Mapping[str, Any]
+    state: CheckpointState
+    lender: None = None  # nobody breaks the glass in the place of another
+
+    @property
+    def overridden(self) -> tuple[Finding, ...]:
+        """The rules that stood in the way: each would have refused, or waited for more people."""
+        return tuple(finding for finding in self.trace if not finding.passed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

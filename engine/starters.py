@@ -25,15 +25,20 @@ _PRINCIPALS = {
 
 def self_approval(checkpoint: Checkpoint, candidate: Candidate) -> Finding:
     """Whoever started the run does not decide it, by whichever of their accounts."""
-    is_requester = candidate.is_person(checkpoint.requester) or any(
-        names(principal, candidate.caller)
-        or any(_may_mean(principal, account) for account in candidate.accounts)
-        for principal in _started_by(checkpoint)
-    )
+    is_requester = started(checkpoint, candidate)
     passed = checkpoint.policy.self_approval or not is_requester
     needed = "anyone" if checkpoint.policy.self_approval else "not the one who started the run"
     return Finding(
         Rule.SELF_APPROVAL, passed, needed, "the requester" if is_requester else "another person"
+    )
+
+
+def started(checkpoint: Checkpoint, candidate: Candidate) -> bool:
+    """Whether this person is known to have started the run, by whichever of their accounts."""
+    return candidate.is_person(checkpoint.requester) or any(
+        names(principal, candidate.caller)
+        or any(_may_mean(principal, account) for account in candidate.accounts)
+        for principal in _started_by(checkpoint)
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any, assert_never
 
 from engine.auto.judging import approving
 from engine.chain import Link
-from engine.model import Cause, Checkpoint, CheckpointState, Decision, JsonObject
+from engine.model import BY_PEOPLE, Cause, Checkpoint, CheckpointState, Decision, JsonObject
 from engine.task_events import Happened, TaskEvent
 
 Line = dict[str, Any]
@@ -36,7 +36,13 @@ _STEERED = {
 # The rows a surface is made from; every other row says nothing there.
 SOURCES: Mapping[AuditSurface, frozenset[str]] = {
     AuditSurface.CHECKPOINTS: frozenset(
-        {"checkpoint_opened", "decision_recorded", "checkpoint_ended"}
+        {
+            "checkpoint_opened",
+            "decision_recorded",
+            "glass_broken",
+            "checkpoint_ended",
+            "review_signed",
+        }
     ),
     AuditSurface.STATE: frozenset({"run_started", "run_paused", "checkpoint_ended", "run_ended"}),
     AuditSurface.EVENTS: frozenset(
@@ -44,6 +50,8 @@ SOURCES: Mapping[AuditSurface, frozenset[str]] = {
             "run_started",
             "checkpoint_opened",
             "checkpoint_ended",
+            "glass_broken",
+            "review_signed",
             "run_ended",
             *_STEERED,
         }
@@ -133,7 +141,7 @@ def _checkpoints(told: Told) -> Said:
             return "signature_added", _signature(told)
         case "checkpoint_ended" if (state := _state_of(told)) is not None:
             return f"checkpoint_{state}", _end(told, state)
-    return None
+    return _glass(told)
 
 
 def _state(told: Told) -> Said:
@@ -161,6 +169,16 @@ def _events(told: Told) -> Said:
             return _STEERED[event], _steering(told)
         case "run_ended":
             return "dag_done", _finish(told.facts)
+    return _glass(told)
+
+
+def _glass(told: Told) -> Said:
+    """That the glass was broken, and that somebody reviewed it: the same on both surfaces."""
+    match told.link.event:
+        case "glass_broken":
+            return "glass_broken", _broken(told)
+        case "review_signed":
+            return "review_signed", _reviewed(told)
     return None
 
 
@@ -223,6 +241,29 @@ def _signature(told: Told) -> Line:
     }
 
 
+def _broken(told: Told) -> Line:
+    facts, personal = told.facts, told.personal
+    return {
+        "choice": facts.get("choice"),
+        "person": facts.get("person"),
+        "broken_by": personal.get("identity"),
+        "name": personal.get("name"),
+        "role": facts.get("role"),
+        "reason": personal.get("reason"),
+        "overridden": facts.get("overridden"),
+        "request_digest": facts.get("request_digest"),
+    }
+
+
+def _reviewed(told: Told) -> Line:
+    return {
+        "person": told.facts.get("person"),
+        "signed_by": told.personal.get("identity"),
+        "name": told.personal.get("name"),
+        "note": told.personal.get("note"),
+    }
+
+
 def _end(told: Told, state: str) -> Line:
     cause = told.facts.get("cause")
     said = {
@@ -235,7 +276,7 @@ def _end(told: Told, state: str) -> Line:
         rule = approving(told.checkpoint)
         said |= {} if rule is None else {f"{state}_by": rule.name, "reason": rule.when}
     answer = told.answer
-    if answer is None or cause != Cause.DECIDED:
+    if answer is None or cause not in BY_PEOPLE:
         return said
     said |= {
         f"{state}_by": str(answer.identity) if answer.identity.subject else None,

@@ -316,6 +316,25 @@ class DecisionRow(SQLModel, table=True):
     trace: list[dict[str, Any]] = _json()
     request_digest: str
     decided_at: datetime = _time()
+    broke_glass: bool = False
+
+
+class ReviewRow(SQLModel, table=True):
+    """What somebody else has to look at and sign, because the glass was broken."""
+
+    __tablename__ = "review"
+    __table_args__ = (Index("ix_review_open", "signed_at", "opened_at"),)
+    checkpoint_id: str = Field(primary_key=True, foreign_key="checkpoint.id")
+    broken_by: str = Field(foreign_key="person.id")
+    overridden: list[str] = _json()  # the rules that stood in the way
+    opened_at: datetime = _time()
+    reminded_at: datetime | None = _time(nullable=True)
+    signed_by: str | None = Field(default=None, foreign_key="person.id")
+    signed_at: datetime | None = _time(nullable=True)
+    note: str = _text()
+    place: str | None = None  # where the notice of it stands
+    handle: str | None = None  # the surface's own id of the notice; None: not posted yet
+    shows_signed: bool = False
 
 
 class PostingRow(SQLModel, table=True):

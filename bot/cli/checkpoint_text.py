@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from bot import elsewhere, pressing_words, quorum, rules, wording
 from bot.cli.output import Moments, details, say, table
 from bot.form_elements import as_text
+from bot.glass_notices import review_lines
 from engine import (
     Checkpoint,
     CheckpointView,
@@ -84,6 +85,8 @@ def _request(view: CheckpointView, moments: Moments) -> Iterator[tuple[str, str]
         yield "effect", effect
     if view.called_off is not None:
         yield "run", wording.calling_off(view.called_off)
+    if view.review is not None:
+        yield "review", wording.plain_line(review_lines(view.review)[0])
     yield "request", checkpoint.request_digest
 
 
@@ -128,8 +131,9 @@ def _input(field: InputField) -> str:
 def _voice(voice: Voice, moments: Moments) -> str:
     reason = f": “{voice.reason}”" if voice.reason else ""
     when = moments.both(voice.decided_at)
+    choice = f"{voice.choice} by break-glass" if voice.broke_glass else voice.choice.value
     lapsed = " (no longer counts)" if voice.lapsed else ""
-    said = f"{voice.choice}{lapsed}, {when}{reason}"
+    said = f"{choice}{lapsed}, {when}{reason}"
     return f"{wording.voice_of(voice)} ({voice.identity}): {said}"
 
 

@@ -19,7 +19,7 @@ from bot.cli.options import (
 )
 from bot.cli.shell import KeyValueCommand
 
-app = typer.Typer(help="Checkpoints: list, show, approve, reject, expire.", no_args_is_help=True)
+app = typer.Typer(help="Checkpoints: list, show, decide, expire.", no_args_is_help=True)
 
 
 class Status(StrEnum):
@@ -134,6 +134,36 @@ def reject(
         answer(ids[0], Choice.REJECT, reason, {}, digests[0], as_json=as_json)
     else:
         answer_several(ids, Choice.REJECT, reason, digests, as_json=as_json)
+
+
+class Answered(StrEnum):
+    """What the glass is broken for."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+@app.command(name="break-glass", cls=KeyValueCommand)
+def break_glass(
+    checkpoint_id: CheckpointArgument,
+    answer: Annotated[Answered, typer.Argument(help="What shall happen.")],
+    *,
+    reason: Annotated[
+        str, typer.Option("--reason", help="Why the rules cannot be kept; told in the channel.")
+    ],
+    kv: Annotated[
+        list[str] | None,
+        typer.Option("--kv", metavar="KEY=VALUE", help="An input (option=full); may be repeated."),
+    ] = None,
+    digest: DigestOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Decide over the rules about who decides, as an Admin: told to all, and reviewed after."""
+    from bot.cli.breaking import break_one
+    from engine import Choice
+
+    pairs, (wanted,) = read_pairs("--kv", kv), read_digests(digest, [checkpoint_id])
+    break_one(checkpoint_id, Choice(answer.value), reason, pairs, wanted, as_json=as_json)
 
 
 @app.command()

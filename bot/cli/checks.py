@@ -15,11 +15,13 @@ from bot.dags import dag_folder
 from bot.notices import since
 from bot.toml_reader import did_you_mean
 from engine import (
+    REVIEW_OVERDUE,
     Delivery,
     DeliveryKind,
     DeliveryState,
     InvalidSettings,
     PendingSummary,
+    ReviewSummary,
     Role,
     Standstill,
     Store,
@@ -32,6 +34,7 @@ from engine import (
     live_worker,
     pending_summary,
     probe_writable,
+    review_summary,
     schema_version,
     shown_url,
     troubled_deliveries,
@@ -168,6 +171,7 @@ def _contents(settings: Settings, store: Store) -> Iterator[Check]:
     yield from lags(settings.backends, asyncio.run(store.read(backend_statuses)), store.clock.now())
     yield from _deliveries(store)
     yield _pending(asyncio.run(store.read(pending_summary)), Moments(store.clock.now()))
+    yield _reviews(asyncio.run(store.read(review_summary)), Moments(store.clock.now()))
 
 
 def _roles(settings: Settings, held: list[Role]) -> Iterator[Check]:
@@ -216,3 +220,14 @@ def _pending(summary: PendingSummary, moments: Moments) -> Check:
     if moments.now - summary.oldest > _LONG:
         return Check("pending", Status.WARN, found, "`signoff checkpoints list` shows them")
     return Check("pending", Status.OK, found)
+
+
+def _reviews(summary: ReviewSummary, moments: Moments) -> Check:
+    if summary.oldest is None:
+        return Check("reviews", Status.OK, "no broken glass waits for a review")
+    waiting = "1 waits" if summary.count == 1 else f"{summary.count} wait"
+    found = f"{waiting}, the oldest broken {moments.both(summary.oldest)}"
+    if moments.now - summary.oldest < REVIEW_OVERDUE:
+        return Check("reviews", Status.OK, found)
+    advice = "`signoff reviews list` shows them; another person signs each"
+    return Check("reviews", Status.WARN, found, advice)

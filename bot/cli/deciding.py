@@ -52,7 +52,7 @@ def answer(
     `digest` is the beginning of what its digest must be; None: whatever it is now.
     """
     with session(with_roles=True) as now:
-        view = _wanted(now, checkpoint_id)
+        view = wanted(now, checkpoint_id)
         if not as_json:
             show_view(view, now.moments)
         given = Answer(
@@ -76,7 +76,8 @@ def digest_of(view: CheckpointView, insisted: str | None) -> str:
     return digest if insisted is None or digest.startswith(insisted) else insisted
 
 
-def _wanted(now: Session, checkpoint_id: str) -> CheckpointView:
+def wanted(now: Session, checkpoint_id: str) -> CheckpointView:
+    """The checkpoint that somebody named. Raises `CheckpointNotFound`, and writes that down."""
     view = now.read(lambda tx: checkpoint_view(tx, checkpoint_id))
     if view is None:
         now.write(lambda tx: note_unknown(tx, now.caller, f"checkpoint {checkpoint_id}"))
@@ -101,7 +102,7 @@ def voters_of(now: Session, view: CheckpointView, choice: Choice) -> tuple[list[
 def _report(
     now: Session, decided: Decided, choice: Choice, unchecked: int, *, as_json: bool
 ) -> None:
-    view = _wanted(now, decided.checkpoint.id)
+    view = wanted(now, decided.checkpoint.id)
     ruling = decided.ruling
     note_standstill(now)
     if as_json:
@@ -150,12 +151,12 @@ def expire_one(checkpoint_id: str, *, as_json: bool) -> None:
             case Decided(ruling=Refused() as refused):
                 if as_json:
                     emit(ruling_json(ended.checkpoint, refused, 0))
-                warn(str(refusal(refused, _wanted(now, checkpoint_id))))
+                warn(str(refusal(refused, wanted(now, checkpoint_id))))
                 raise typer.Exit(Exit.REFUSED)
             case Checkpoint() if as_json:
                 emit(checkpoint_json(ended))
             case _:
-                view = _wanted(now, checkpoint_id)
+                view = wanted(now, checkpoint_id)
                 say(f"{wording.header(view)}. {wording.consequence(view)}")
 
 
@@ -171,7 +172,7 @@ def ask_one(checkpoint_id: str, *, as_json: bool) -> None:
                 if as_json:
                     emit(ruling_json(checkpoint, ruling, 0))
                 if isinstance(ruling, Refused):
-                    warn(str(refusal(ruling, _wanted(now, checkpoint_id))))
+                    warn(str(refusal(ruling, wanted(now, checkpoint_id))))
                 raise typer.Exit(Exit.REFUSED)
             case AskedAgain(checkpoint) if as_json:
                 emit(checkpoint_json(checkpoint))

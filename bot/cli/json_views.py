@@ -13,6 +13,7 @@ from engine import (
     InputField,
     PersonView,
     Posting,
+    ReviewView,
     Run,
     RunView,
     TaskRecord,
@@ -83,7 +84,31 @@ def view_json(view: CheckpointView) -> Json:
         "run_state": view.run.state,
         "channel": view.channel,
         "gate_note": view.gate_note,
+        "review": None if view.review is None else _review_json(view.review),
         "postings": [_posting_json(posting) for posting in view.postings],
+    }
+
+
+def review_json(view: CheckpointView) -> Json:
+    """A checkpoint whose glass was broken, with why, and how its review stands."""
+    broken = [voice_json(voice) for voice in view.voices if voice.broke_glass]
+    return {
+        "checkpoint": checkpoint_json(view.checkpoint),
+        "decision": broken[0] if broken else None,
+        "review": None if view.review is None else _review_json(view.review),
+    }
+
+
+def _review_json(review: ReviewView) -> Json:
+    record = review.record
+    return {
+        "open": record.is_open,
+        "broken_by": _person_json(review.broken_by),
+        "overridden": [rule.value for rule in record.overridden],
+        "opened_at": record.opened_at,
+        "signed_by": None if review.signed_by is None else _person_json(review.signed_by),
+        "signed_at": record.signed_at,
+        "note": record.note,
     }
 
 
@@ -174,6 +199,7 @@ def voice_json(voice: Voice) -> Json:
         "role": voice.role.label,
         "surface": voice.surface,
         "decided_at": voice.decided_at,
+        "broke_glass": voice.broke_glass,
         "lapsed": [finding.as_json() for finding in voice.lapsed],
     }
 

@@ -18,6 +18,7 @@ from bot.cli import (
     init,
     people,
     policy,
+    reviews,
     roles,
     runs,
     serve,
@@ -66,6 +67,7 @@ app.add_typer(dag.app, name="dag")
 app.add_typer(dags.app, name="dags")
 app.add_typer(export.app, name="export")
 app.add_typer(checkpoints.app, name="checkpoints")
+app.add_typer(reviews.app, name="reviews")
 app.add_typer(policy.app, name="policy")
 app.add_typer(roles.app, name="roles")
 app.add_typer(people.app, name="people")

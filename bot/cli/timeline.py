@@ -10,11 +10,12 @@ from bot.cli.output import say, table
 from bot.cli.sight import Sight
 from bot.times import duration, precisely
 from engine import (
-    Cause,
+    BY_PEOPLE,
     CheckpointState,
     CheckpointView,
     Choice,
     Gate,
+    ReviewView,
     TaskEvent,
     TaskId,
     TaskRecord,
@@ -77,6 +78,9 @@ def _rows(seen: Sight, scale: _Scale) -> Iterator[tuple[datetime, Row]]:
     for asked in seen.asked.values():
         for voice in asked.voices:
             yield voice.decided_at, _moment(asked, voice.decided_at, _said(voice), scale)
+        if (review := asked.review) is not None and review.record.signed_at is not None:
+            at, said = review.record.signed_at, _reviewed(review)
+            yield at, _moment(asked, at, said, scale)
         ended_at = asked.checkpoint.ended_at
         if ended_at is not None and (why := _unasked(asked)):
             yield ended_at, _moment(asked, ended_at, why, scale)
@@ -135,12 +139,19 @@ def _moment(asked: CheckpointView, at: datetime, what: str, scale: _Scale) -> Ro
 
 def _said(voice: Voice) -> str:
     reason = f": “{voice.reason}”" if voice.reason else ""
-    return f"{wording.voice_of(voice)} {_DONE[voice.choice]}{reason}"
+    how = " by break-glass" if voice.broke_glass else ""
+    return f"{wording.voice_of(voice)} {_DONE[voice.choice]}{how}{reason}"
+
+
+def _reviewed(review: ReviewView) -> str:
+    who = "" if review.signed_by is None else wording.name_of(review.signed_by)
+    note = f": “{review.record.note}”" if review.record.note else ""
+    return f"{who} reviewed the break-glass{note}"
 
 
 def _unasked(asked: CheckpointView) -> str:
     """How a checkpoint ended that people did not decide; empty for one they did."""
-    if asked.checkpoint.cause in (None, Cause.DECIDED):
+    if asked.checkpoint.cause in (None, *BY_PEOPLE):
         return ""
     how = wording.side_by_side(wording.ending(asked))
     return how[:1].lower() + how[1:]
@@ -185,6 +196,9 @@ def _question_events(seen: Sight) -> Iterator[Json]:
         yield {"at": checkpoint.created_at, "event": "checkpoint_asked", **named}
         for voice in asked.voices:
             yield {"at": voice.decided_at, "event": "decided", **named, **voice_json(voice)}
+        if (review := asked.review) is not None and review.record.signed_at is not None:
+            signed = {"note": review.record.note, "overridden": review.record.overridden}
+            yield {"at": review.record.signed_at, "event": "review_signed", **named, **signed}
         if checkpoint.state is not CheckpointState.PENDING:
             ended = {"state": checkpoint.state, "cause": checkpoint.cause}
             yield {"at": checkpoint.ended_at, "event": "checkpoint_ended", **named, **ended}

@@ -3,7 +3,16 @@
 from slack_bolt.app.async_app import AsyncApp
 
 from bot.desk import Desk
-from bot.listeners import actions, commands, events, one_tap, several, starting, submissions
+from bot.listeners import (
+    actions,
+    commands,
+    events,
+    glass,
+    one_tap,
+    several,
+    starting,
+    submissions,
+)
 
 
 def register(app: AsyncApp, desk: Desk) -> None:
@@ -11,6 +20,7 @@ def register(app: AsyncApp, desk: Desk) -> None:
     actions.register(app, desk)
     one_tap.register(app, desk)
     submissions.register(app, desk)
+    glass.register(app, desk)
     several.register(app, desk)
     commands.register(app, desk)
     starting.register(app, desk)

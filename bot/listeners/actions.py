@@ -24,6 +24,7 @@ from bot.tokens import (
     APPROVE_AT_ONCE,
     APPROVE_IN_MODAL,
     ASK_AGAIN,
+    BREAK_GLASS,
     DETAILS,
     NEXT,
     OPEN_THERE,
@@ -33,6 +34,7 @@ from bot.tokens import (
     REJECT_IN_MODAL,
     REVIEW,
     SEVERAL,
+    SIGN_REVIEW,
 )
 from bot.wording import Explanation
 from engine import (
@@ -51,6 +53,7 @@ from engine import (
     adopt,
     ask_again,
     checkpoint_view,
+    may_break_glass,
     note_unknown,
     note_unseen,
     note_unverified,
@@ -68,6 +71,7 @@ _CHOICES = {
     REJECT: Choice.REJECT,
     REJECT_IN_MODAL: Choice.REJECT,
 }
+_ELSEWHERE = (BREAK_GLASS, SIGN_REVIEW)  # heard in `glass`
 _KNOWN = (
     *_CHOICES,
     APPROVE_AT_ONCE,
@@ -79,8 +83,12 @@ _KNOWN = (
     NEXT,
     SEVERAL,
     OPEN_THERE,
+    *_ELSEWHERE,
 )
 _UNKNOWN = re.compile(f"^(?!(?:{'|'.join(_KNOWN)})$).*")
+
+# What stands on a card: a click on anything else does not make a card of what it stands in.
+_ON_CARDS = frozenset({APPROVE, APPROVE_AT_ONCE, REJECT, ASK_AGAIN, DETAILS})
 
 _AN_OPTION = re.compile(f"^{OPTIONS}$")
 
@@ -90,15 +98,15 @@ def register(app: AsyncApp, desk: Desk) -> None:
 
     async def decide(ack: AsyncAck, body: Body) -> None:
         await ack()
-        desk.follow_ups.start(_click(desk, body, open_form))
+        desk.follow_ups.start(on_click(desk, body, open_form))
 
     async def look(ack: AsyncAck, body: Body) -> None:
         await ack()
-        desk.follow_ups.start(_click(desk, body, open_details))
+        desk.follow_ups.start(on_click(desk, body, open_details))
 
     async def again(ack: AsyncAck, body: Body) -> None:
         await ack()
-        desk.follow_ups.start(_click(desk, body, ask_anew))
+        desk.follow_ups.start(on_click(desk, body, ask_anew))
 
     async def turn(ack: AsyncAck, body: Body) -> None:
         await ack()
@@ -123,7 +131,8 @@ def register(app: AsyncApp, desk: Desk) -> None:
     app.action(_UNKNOWN)(unknown)
 
 
-async def _click(desk: Desk, body: Body, then: Opening) -> None:
+async def on_click(desk: Desk, body: Body, then: Opening) -> None:
+    """Open a modal at once, and make it what the click leads to."""
     click = parse_click(body)
     if isinstance(click, Malformed):
         await _tampered(desk, body, click)
@@ -216,7 +225,9 @@ async def open_details(desk: Desk, click: Click) -> dict[str, Any]:
     if held is None:
         return modals.refusal_view(_no_role(view), title="Not for you")
     may_see = held.role >= view.checkpoint.policy.required_role
-    return modals.details(view, viewer_may_see_secrets=may_see)
+    named = click.target.checkpoint_id
+    glass = await desk.store.read(partial(may_break_glass, checkpoint_id=named, caller=caller))
+    return modals.details(view, viewer_may_see_secrets=may_see, may_break_glass=glass)
 
 
 async def ask_anew(desk: Desk, click: Click) -> dict[str, Any]:
@@ -278,8 +289,8 @@ async def _unverified(desk: Desk, click: Click, failed: LookUpFailed) -> dict[st
 
 async def adopt_copy(desk: Desk, click: Click) -> None:
     """A click on a copy we do not know of: a post whose reply was lost. Draw it true too."""
-    place = click.place
-    if place is None or place.is_ephemeral:
+    place, is_option = click.place, _AN_OPTION.search(click.action_id) is not None
+    if place is None or place.is_ephemeral or not (is_option or click.action_id in _ON_CARDS):
         return
     view = await _view(desk, click)
     if view is None or any(

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, assert_never
 
@@ -13,7 +13,7 @@ from bot import modals, notices
 from bot.desk import Desk, reference
 from bot.directory import LookUpFailed
 from bot.listeners.tampered import tampered_view
-from bot.payloads import Malformed, Submission, parse_submission
+from bot.payloads import Malformed, Submission, Who, parse_submission
 from bot.read_json import part
 from bot.tokens import DECISION_FORM
 from bot.wording import Explanation, plain_line
@@ -36,22 +36,25 @@ from engine import (
 log = logging.getLogger(__name__)
 
 Reply = dict[str, Any]
+Answering = Callable[[Desk, dict[str, Any]], Awaitable[Reply]]
 
-_DONE: Reply = {"response_action": "clear"}
+DONE: Reply = {"response_action": "clear"}
+"""It is recorded: every form closes."""
 
 
 def register(app: AsyncApp, desk: Desk) -> None:
     """Tie the form to the decision."""
 
     async def submitted(ack: AsyncAck, body: dict[str, Any]) -> None:
-        await ack(**await _guarded(desk, body))
+        await ack(**await guarded(desk, body, answer_form))
 
     app.view(DECISION_FORM)(submitted)
 
 
-async def _guarded(desk: Desk, body: dict[str, Any]) -> Reply:
+async def guarded(desk: Desk, body: dict[str, Any], answer: Answering) -> Reply:
+    """What a form is answered; when something broke, that nothing is certain."""
     try:
-        return await answer_form(desk, body)
+        return await answer(desk, body)
     except Exception:
         # Nothing was acked, so the form must say that nothing is certain.
         ref = reference()
@@ -63,7 +66,7 @@ def _not_recorded(body: dict[str, Any], why: Explanation) -> Reply:
     """Say so under a field: the form stays as it is, with what was typed, to be sent again."""
     fields = part(body, "view", "state", "values")
     if not isinstance(fields, Mapping) or not fields:
-        return _show(modals.error_view(why))
+        return show(modals.error_view(why))
     *_, last = fields
     said = ". ".join([why.headline, *(plain_line(line) for line in why.lines)])
     return {"response_action": "errors", "errors": {str(last): said}}
@@ -73,15 +76,15 @@ async def answer_form(desk: Desk, body: dict[str, Any]) -> Reply:
     """Decide, and say what Slack should do with the form."""
     sent = parse_submission(body)
     if isinstance(sent, Malformed):
-        return _show(await tampered_view(desk, body, sent))
+        return show(await tampered_view(desk, body, sent))
     outcome = await decided(desk, sent)
     if isinstance(outcome, LookUpFailed):
         return await _unverified(desk, sent)
     if isinstance(outcome, Missing):
-        return _show(modals.error_view(notices.unknown_id(outcome.checkpoint_id)))
+        return show(modals.error_view(notices.unknown_id(outcome.checkpoint_id)))
     match outcome.ruling:
         case Settled():
-            return _DONE
+            return DONE
         case Accepted():
             return await _counted(desk, sent)
         case Refused() as refused:
@@ -93,7 +96,8 @@ async def answer_form(desk: Desk, body: dict[str, Any]) -> Reply:
 async def decided(desk: Desk, sent: Submission) -> Decided | Missing | LookUpFailed:
     """Record an answer, or that it was refused, or that nobody could tell who gave it."""
     caller, voters = await asyncio.gather(
-        desk.caller(sent.who, sent.target.checkpoint_id), _voters(desk, sent)
+        desk.caller(sent.who, sent.target.checkpoint_id),
+        voters_of(desk, sent.who, sent.target.checkpoint_id),
     )
     if isinstance(caller, LookUpFailed):
         await desk.store.write(
@@ -123,12 +127,11 @@ async def decided(desk: Desk, sent: Submission) -> Decided | Missing | LookUpFai
     )
 
 
-async def _voters(desk: Desk, sent: Submission) -> list[Caller]:
+async def voters_of(desk: Desk, who: Who, named: str) -> list[Caller]:
     """Whoever voted before or lends a place, looked up again: it counts while they may."""
-    named, own = sent.target.checkpoint_id, sent.who.identity
-    asked = partial(earlier_voters, checkpoint_id=named, caller=own)
+    asked = partial(earlier_voters, checkpoint_id=named, caller=who.identity)
     return await desk.looked_up(
-        [account for account in await desk.store.read(asked) if account != own], named
+        [account for account in await desk.store.read(asked) if account != who.identity], named
     )
 
 
@@ -137,28 +140,28 @@ async def _counted(desk: Desk, sent: Submission) -> Reply:
         view = await _view(desk, sent)
     except StoreError:
         view = None  # it is recorded: nothing may say otherwise now
-    return _DONE if view is None else _show(modals.counted_view(view, sent.choice))
+    return DONE if view is None else show(modals.counted_view(view, sent.choice))
 
 
 async def _refused(desk: Desk, sent: Submission, refused: Refused) -> Reply:
     view = await _view(desk, sent)
     if view is None:
-        return _show(modals.error_view(notices.unknown_id(sent.target.checkpoint_id)))
+        return show(modals.error_view(notices.unknown_id(sent.target.checkpoint_id)))
     errors = modals.field_errors(refused, view, sent.choice)
     if errors is not None:
         return {"response_action": "errors", "errors": errors}
-    return _show(modals.refusal_of(refused, view))
+    return show(modals.refusal_of(refused, view))
 
 
 async def _unverified(desk: Desk, sent: Submission) -> Reply:
     view = await _view(desk, sent)
     if view is None:
-        return _show(modals.refusal_view(notices.look_up_failed()))
+        return show(modals.refusal_view(notices.look_up_failed()))
     # The same form again, so that what was typed stays and can be sent once more.
     again = modals.decision_form(
         view, sent.choice, notice=notices.look_up_failed(), place=desk.place_of(view)
     )
-    return _show(again)
+    return show(again)
 
 
 async def _view(desk: Desk, sent: Submission) -> CheckpointView | None:
@@ -166,5 +169,6 @@ async def _view(desk: Desk, sent: Submission) -> CheckpointView | None:
     return await desk.store.read(partial(checkpoint_view, checkpoint_id=named))
 
 
-def _show(view: dict[str, Any]) -> Reply:
+def show(view: dict[str, Any]) -> Reply:
+    """The form becomes this view."""
     return {"response_action": "update", "view": view}

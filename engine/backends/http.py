@@ -1,6 +1,7 @@
 """Talking JSON to a backend: bounded in time and size, every failure one of two exceptions."""
 
 import json
+import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -131,5 +132,11 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return f"its certificate is not trusted: {error.certificate_error.args[-1]}"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"cannot be reached: {error.os_error.strerror or error.os_error}"
+        return f"cannot be reached: {_why(error.os_error)}"
     return f"{type(error).__name__}: {error}"
+
+
+def _why(error: OSError) -> str:
+    """`Connection refused`; what the library says of it names sockets and tuples."""
+    number = error.errno or 0
+    return os.strerror(number) if number > 0 else str(error.strerror or error)

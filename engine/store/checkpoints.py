@@ -293,6 +293,7 @@ def add_decision(tx: Tx, decision: Decision, trace: Sequence[Finding]) -> None:
             trace=[finding.as_json() for finding in trace],
             request_digest=decision.request_digest,
             decided_at=decision.decided_at,
+            broke_glass=decision.broke_glass,
         )
     )
 
@@ -320,6 +321,7 @@ def decisions(tx: Tx, checkpoint_id: str) -> list[Decision]:
             role_source=row.role_source,
             request_digest=row.request_digest,
             decided_at=row.decided_at,
+            broke_glass=row.broke_glass,
         )
         for row in rows
     ]

@@ -16,6 +16,7 @@ from engine.tables import (
     IdentityRow,
     LinkRequestRow,
     PersonAliasRow,
+    ReviewRow,
     RunRow,
     table_of,
 )
@@ -26,6 +27,7 @@ _decision = table_of(DecisionRow)
 _delegation = table_of(DelegationRow)
 _identity = table_of(IdentityRow)
 _request = table_of(LinkRequestRow)
+_review = table_of(ReviewRow)
 _run = table_of(RunRow)
 
 
@@ -103,7 +105,11 @@ def take_account(tx: Tx, identity: Identity) -> None:
 
 
 def has_open_business(tx: Tx, person_id: PersonId) -> bool:
-    """Whether a run this person started goes on, or a vote of theirs waits for others."""
+    """Whether anything waits for which it matters who this person is.
+
+    A run they started goes on, a vote of theirs waits for others, or a review is open of what
+    they broke the glass for or had started.
+    """
     same = (person_id, *formerly(tx, person_id))
     started = sa.exists().where(_run.c.requester.in_(same), _run.c.state.not_in(ENDED_RUN_STATES))
     voted = sa.exists().where(
@@ -111,7 +117,12 @@ def has_open_business(tx: Tx, person_id: PersonId) -> bool:
         sa.or_(_decision.c.person_id.in_(same), _decision.c.for_person.in_(same)),
         _checkpoint.c.state == CheckpointState.PENDING,
     )
-    return bool(tx.run(sa.select(sa.or_(started, voted))).scalar_one())
+    reviewed = sa.exists().where(
+        _review.c.checkpoint_id == _checkpoint.c.id,
+        sa.or_(_review.c.broken_by.in_(same), _checkpoint.c.requester.in_(same)),
+        _review.c.signed_at.is_(None),
+    )
+    return bool(tx.run(sa.select(sa.or_(started, voted, reviewed))).scalar_one())
 
 
 def add_request(tx: Tx, request: LinkRequest) -> None:

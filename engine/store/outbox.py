@@ -35,6 +35,8 @@ class DeliveryKind(StrEnum):
     ESCALATION = "escalation"  # ask more people, and say so in the thread
     REACH = "reach"  # look whether anybody could decide
     UNDECIDABLE = "undecidable"  # tell the channel that too few could
+    GLASS_BROKEN = "glass_broken"  # tell the channel that the glass was broken, and who reviewed it
+    REVIEW_OPEN = "review_open"  # remind the thread that a review waits
     ANSWER = "answer"  # tell another engine how its gate was decided
 
 

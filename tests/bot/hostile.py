@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from engine import (
+    CheckpointState,
     CheckpointView,
     Choice,
     Confirm,
@@ -18,6 +19,7 @@ from engine import (
     InputType,
     Policy,
     ReasonRule,
+    ReviewView,
     Role,
     Rule,
     RunCause,
@@ -143,6 +145,17 @@ _asked = st.builds(
 
 
 @st.composite
+def _review(draw: st.DrawFn, made: ReviewView) -> ReviewView:
+    signer = None if made.signed_by is None else replace(made.signed_by, name=draw(text))
+    return replace(
+        made,
+        record=replace(made.record, note=draw(text)),
+        broken_by=replace(made.broken_by, name=draw(text)),
+        signed_by=signer,
+    )
+
+
+@st.composite
 def view(draw: st.DrawFn) -> CheckpointView:
     """A checkpoint in any state in which everything others can write is hostile."""
     made = draw(
@@ -151,6 +164,8 @@ def view(draw: st.DrawFn) -> CheckpointView:
                 views.waiting(),
                 views.approved(),
                 views.rejected(),
+                views.broken(),
+                views.broken(CheckpointState.REJECTED, views.BOB),
                 views.expired(),
                 views.forced(),
                 views.cancelled(),
@@ -158,6 +173,7 @@ def view(draw: st.DrawFn) -> CheckpointView:
                 views.answered_elsewhere(),
                 views.there(views.waiting()),
                 views.there(views.approved(), Effect.PENDING),
+                views.there(views.broken(), Effect.PENDING),
                 views.there(views.rejected(), Effect.LOST_ELSEWHERE),
             ]
         )
@@ -186,6 +202,9 @@ def view(draw: st.DrawFn) -> CheckpointView:
         because=draw(st.none() | text),
     )
     by = replace(views.ANA, name=draw(text))
+    if made.review is not None:
+        said = replace(said, broke_glass=True)
+        made = replace(made, review=draw(_review(made.review)))
     return replace(
         made,
         called_off=made.called_off and replace(made.called_off, by=by, reason=draw(text)),

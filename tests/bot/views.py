@@ -25,7 +25,10 @@ from engine import (
     PersonId,
     PersonView,
     Policy,
+    ReviewRecord,
+    ReviewView,
     Role,
+    Rule,
     Run,
     RunCause,
     RunId,
@@ -152,6 +155,33 @@ def rejected(*voices: Voice, **changes: Any) -> CheckpointView:
     """Rejected at 14:02."""
     no = voice(choice=Choice.REJECT, reason="not on a Friday")
     return _ended(CheckpointState.REJECTED, Cause.DECIDED, voices or (no,), changes)
+
+
+def broken(
+    state: CheckpointState = CheckpointState.APPROVED,
+    signed_by: PersonView | None = None,
+    *,
+    why: str = "the site is down",
+    note: str = "agreed, it was down",
+    **changes: Any,
+) -> CheckpointView:
+    """Ana broke the glass at 14:02, over the quorum; reviewed an hour later by `signed_by`."""
+    choice = Choice.APPROVE if state is CheckpointState.APPROVED else Choice.REJECT
+    said = replace(voice(ANA, choice, why), broke_glass=True, role=Role.ADMIN)
+    seen = _ended(state, Cause.BREAK_GLASS, (voice(BOB, choice, "first"), said), changes)
+    record = ReviewRecord(
+        checkpoint_id=CHECKPOINT_ID,
+        broken_by=ANA.id,
+        overridden=(Rule.APPROVERS, Rule.QUORUM),
+        opened_at=DECIDED_AT,
+        signed_by=None if signed_by is None else signed_by.id,
+        signed_at=None if signed_by is None else DECIDED_AT + timedelta(hours=1),
+        note="" if signed_by is None else note,
+        place=None,
+        handle=None,
+        shows_signed=False,
+    )
+    return replace(seen, review=ReviewView(record, ANA, signed_by))
 
 
 def expired(*voices: Voice, **changes: Any) -> CheckpointView:

@@ -21,11 +21,13 @@ from hypothesis import strategies as st
 
 from engine import chain
 from engine.attempts import Missing
+from engine.breaking import BrokenGlass, break_glass
 from engine.decisions import Decided, decide, expire_now
 from engine.ending import expire_due
 from engine.identity import Caller, Role
 from engine.model import Cause, Checkpoint, CheckpointState, Choice, OnExpire, Policy
 from engine.policy import Accepted, Refused, Settled
+from engine.reviewing import Signed, sign_review
 from engine.store import checkpoints, trail
 from engine.store.writer import Store, Tx
 from tests.engine.build import (
@@ -56,6 +58,7 @@ class History:
         self.ended: dict[str, Checkpoint] = {}
         self._trail: list[str] = []
         self.roles: dict[str, Role | None] = dict.fromkeys(PEOPLE)
+        self.broken: dict[str, str] = {}  # checkpoint -> who broke its glass
 
     def write(self, work: Callable[[Tx], T]) -> T:
         return self._runner.run(self._store.write(work))
@@ -103,6 +106,34 @@ class History:
         after = self.read(everything)
         for _ in range(times - 1):
             self._check_repetition(first, self.write(work), after)
+
+    def break_glass(self, index: int, user: str, choice: Choice, reason: str) -> None:
+        opened = self._pick(index)
+        said = answer(choice, reason=reason, digest=opened.request_digest)
+        work = partial(break_glass, checkpoint_id=opened.id, caller=caller(user), answer=said)
+        outcome = self.write(work)
+        if not isinstance(outcome, BrokenGlass):
+            return
+        assert self.roles[user] is Role.ADMIN
+        assert self._clock.now() < opened.expires_at
+        assert outcome.ruling.overridden
+        assert len(reason) >= 10
+        self.broken[opened.id] = user
+
+    def sign(self, index: int, user: str) -> None:
+        opened = self._pick(index)
+        work = partial(
+            sign_review,
+            checkpoint_id=opened.id,
+            caller=caller(user),
+            note="seen",
+            request_digest=opened.request_digest,
+        )
+        if isinstance(self.write(work), Signed):
+            role = self.roles[user]
+            assert role is not None
+            assert role >= Role.OPERATOR
+            assert user not in {self.broken[opened.id], "U0REQ"}
 
     def _pick(self, index: int) -> Checkpoint:
         return self.opened[index % len(self.opened)]
@@ -160,12 +191,15 @@ class History:
         ends = [r for r in ended if r["event"] == "checkpoint_ended"]
         resumed = [r for r in ended if r["event"] == "run_resumed"]
         votes = [r for r in found["decision"] if r["checkpoint_id"] == row["id"]]
-        recorded = [r for r in ended if r["event"] == "decision_recorded"]
+        recorded = [r for r in ended if r["event"] in {"decision_recorded", "glass_broken"}]
+        reviews = [r for r in found["review"] if r["checkpoint_id"] == row["id"]]
         (task,) = [
             r for r in found["task"] if r["run_id"] == row["run_id"] and r["task_id"] == "release"
         ]
         (run,) = [r for r in found["run"] if r["id"] == row["run_id"]]
         assert len(votes) == len(recorded)  # 2
+        assert len(reviews) == sum(vote["broke_glass"] for vote in votes) <= 1
+        assert bool(reviews) is (row["cause"] == Cause.BREAK_GLASS)
         if row["state"] == CheckpointState.PENDING:
             assert (ends, resumed) == ([], [])
             assert (task["state"], run["state"]) == ("waiting", "paused")
@@ -192,7 +226,7 @@ class History:
             case Cause.FORCED:  # never an approval
                 assert ended.ended_at < ended.expires_at
                 assert ended.state is CheckpointState.EXPIRED
-            case Cause.DECIDED:
+            case Cause.DECIDED | Cause.BREAK_GLASS:
                 assert ended.ended_at < ended.expires_at
                 assert ended.state in {CheckpointState.APPROVED, CheckpointState.REJECTED}
             case _:
@@ -235,6 +269,11 @@ steps = st.one_of(
     clicks,
     clicks,
     clicks,
+    st.tuples(
+        st.just("break_glass"),
+        *(indexes, people, st.sampled_from(Choice), st.sampled_from(["short", "the site is down"])),
+    ),
+    st.tuples(st.just("sign"), indexes, people),
     st.tuples(st.just("sweep")),
     st.tuples(st.just("force"), indexes, people),
     st.tuples(st.just("advance"), st.timedeltas(timedelta(0), timedelta(minutes=3))),

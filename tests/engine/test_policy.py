@@ -545,10 +545,11 @@ def test_a_ruling_lists_every_rule_it_applied_in_order() -> None:
 
 
 def test_every_rule_is_applied_somewhere() -> None:
-    """No name is left over: look-ups, asking again, steering and other engines have theirs."""
+    """No name is left over: look-ups, asking, steering, glass and other engines have theirs."""
     steering = {Rule.CANCELLABLE, Rule.RETRYABLE, Rule.STANDSTILL}
+    glass = {Rule.BREAK_GLASS, Rule.REVIEW, Rule.REVIEWER}
     elsewhere = {Rule.LOOK_UP, Rule.ASKABLE, Rule.ASSIGNED, Rule.ALONE, Rule.DELEGATION}
-    assert set(Rule) == {*COUNTING, *elsewhere, Rule.PEOPLE, *steering}
+    assert set(Rule) == {*COUNTING, *elsewhere, Rule.PEOPLE, *steering, *glass}
 
 
 def test_a_finding_is_recorded_in_full() -> None:
