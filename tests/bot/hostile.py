@@ -1,5 +1,6 @@
 """Strategies for text and views that somebody made to break or to deceive."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -155,29 +156,40 @@ def _review(draw: st.DrawFn, made: ReviewView) -> ReviewView:
     )
 
 
-@st.composite
-def view(draw: st.DrawFn) -> CheckpointView:
+_BROKEN = (
+    views.broken(),
+    views.broken(CheckpointState.REJECTED, views.BOB),
+    views.there(views.broken(), Effect.PENDING),
+)
+_ALL = (
+    *_BROKEN,
+    views.waiting(),
+    views.approved(),
+    views.rejected(),
+    views.expired(),
+    views.forced(),
+    views.cancelled(),
+    views.called_off(),
+    views.answered_elsewhere(),
+    views.there(views.waiting()),
+    views.there(views.approved(), Effect.PENDING),
+    views.there(views.rejected(), Effect.LOST_ELSEWHERE),
+)
+
+
+def view() -> st.SearchStrategy[CheckpointView]:
     """A checkpoint in any state in which everything others can write is hostile."""
-    made = draw(
-        st.sampled_from(
-            [
-                views.waiting(),
-                views.approved(),
-                views.rejected(),
-                views.broken(),
-                views.broken(CheckpointState.REJECTED, views.BOB),
-                views.expired(),
-                views.forced(),
-                views.cancelled(),
-                views.called_off(),
-                views.answered_elsewhere(),
-                views.there(views.waiting()),
-                views.there(views.approved(), Effect.PENDING),
-                views.there(views.broken(), Effect.PENDING),
-                views.there(views.rejected(), Effect.LOST_ELSEWHERE),
-            ]
-        )
-    )
+    return _view(_ALL)
+
+
+def broken_view() -> st.SearchStrategy[CheckpointView]:
+    """One whose glass was broken, which is being or was reviewed."""
+    return _view(_BROKEN)
+
+
+@st.composite
+def _view(draw: st.DrawFn, among: Sequence[CheckpointView]) -> CheckpointView:
+    made = draw(st.sampled_from(among))
     request = replace(
         made.checkpoint,
         prompt=draw(text),
