@@ -70,7 +70,7 @@ def end_of_run(nodes: Mapping[str, Node], ends: Mapping[str, TaskState]) -> RunS
             for child in nodes.values()
             if node.name in child.when
         )
-        is_final = ends[node.name] is EXPIRED and node.on_expire is OnExpire.FAIL
+        is_final = ends[node.name] is EXPIRED and node.on_expire is not OnExpire.REJECT
         if ends[node.name] in BAD and (is_final or not made_good):
             return RunState.FAILED
     return RunState.SUCCEEDED
