@@ -1,31 +1,25 @@
 """Reads, apart from writes: what surfaces show. Nothing here changes anything."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from engine import chain, lifecycle, standstill
 from engine.asking import askable
-from engine.dag import Dag
-from engine.eligibility import StillAsked, still_asked
+from engine.eligibility import still_asked
 from engine.identity import (
     Caller,
     Candidate,
     Entitlement,
-    Identity,
     PersonId,
     Principal,
     PrincipalKind,
     Role,
-    Surface,
 )
 from engine.lenders import with_lent
-from engine.model import Cause, Checkpoint, CheckpointState, Choice, JsonObject, RunState, TaskId
+from engine.model import Cause, Checkpoint, CheckpointState, RunState
 from engine.people import LocalMode, known, requester_kinds, roles_of
 from engine.policy import entitled
 from engine.report import content
-from engine.rulings import Finding
-from engine.standstill import Standstill
 from engine.store import (
     checkpoints,
     gates,
@@ -41,106 +35,20 @@ from engine.store import (
 from engine.store.checkpoints import Cursor
 from engine.store.gates import BackendStatus
 from engine.store.outbox import Delivery
-from engine.store.postings import Posting
-from engine.store.reviews import ReviewRecord
 from engine.store.runs import Run
-from engine.store.tasks import TaskRecord
 from engine.store.writer import Tx
+from engine.views import (
+    CalledOff,
+    CheckpointView,
+    Page,
+    PendingSummary,
+    PersonView,
+    ReviewView,
+    RunView,
+    Voice,
+)
 
 _SCAN = 500  # how many pending rows `mine` looks at for one page at most
-
-
-@dataclass(frozen=True, slots=True)
-class PersonView:
-    """A person as a surface may name them. The name is empty once erased."""
-
-    id: PersonId
-    name: str
-    slack: Identity | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Voice:
-    """A decision that counts, with the person who made it."""
-
-    person: PersonView
-    on_behalf: PersonView | None = None  # who lent their place, when it is a delegate's
-    choice: Choice
-    reason: str
-    inputs: JsonObject
-    surface: Surface
-    role: Role
-    identity: Identity
-    decided_at: datetime
-    broke_glass: bool = False
-    lapsed: tuple[Finding, ...] = ()  # why it did not count when the latest answer came
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewView:
-    """What waits for a signature because the glass was broken, or who signed it."""
-
-    record: ReviewRecord
-    broken_by: PersonView
-    signed_by: PersonView | None
-
-
-@dataclass(frozen=True, slots=True)
-class CalledOff:
-    """Who called a run off, why and when. The reason may be empty, as once it was erased."""
-
-    by: PersonView
-    reason: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckpointView:
-    """Everything a card, a modal or a listing shows of a checkpoint, as it is now."""
-
-    checkpoint: Checkpoint
-    requester: PersonView
-    requested_as: str  # the account the run was started from, as text
-    voices: tuple[Voice, ...]
-    run: Run
-    channel: str | None  # where the DAG wants the card
-    postings: tuple[Posting, ...]
-    can_ask_again: bool = False  # whether the same question can be asked anew
-    called_off: CalledOff | None = None  # how its run was, if it was
-    standstill: Standstill | None = None  # while it lasts
-    review: ReviewView | None = None  # of a glass that was broken
-    gate_note: str | None = None  # how its gate on another engine stands, where that is news
-    still_asked: StillAsked | None = None  # who may still decide; None once it has ended
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page of pending checkpoints; `after` leads to the next one, None at the end."""
-
-    items: tuple[Checkpoint, ...]
-    after: Cursor | None
-    as_of: datetime
-    standstill: Standstill | None = None  # while it lasts
-
-
-@dataclass(frozen=True, slots=True)
-class PendingSummary:
-    """What waits for people, in one line."""
-
-    count: int
-    oldest: datetime | None  # when the one that waits longest was asked
-
-
-@dataclass(frozen=True, slots=True)
-class RunView:
-    """A run with its graph, its tasks and what it asks people."""
-
-    run: Run
-    dag: Dag
-    tasks: Mapping[TaskId, TaskRecord]
-    checkpoints: tuple[Checkpoint, ...]
-    requester: PersonView
-    called_off: CalledOff | None = None
 
 
 def checkpoint_view(tx: Tx, checkpoint_id: str) -> CheckpointView | None:

@@ -12,10 +12,11 @@ from engine.identity import Caller, Candidate
 from engine.model import Checkpoint
 from engine.people import LocalMode, kinds_of, requester_kinds, resolve
 from engine.policy import Finding, Refused, Rule
-from engine.queries import CheckpointView, checkpoint_view
+from engine.queries import checkpoint_view
 from engine.store import checkpoints, outbox, reviews, trail
 from engine.store.reviews import ReviewRecord
 from engine.store.writer import Store, Tx
+from engine.views import CheckpointView
 
 REVIEW_OVERDUE = timedelta(hours=24)
 """How long a review waits before the thread is reminded of it, and again every time after that."""

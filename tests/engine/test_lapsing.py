@@ -10,10 +10,11 @@ from engine.decisions import decide
 from engine.identity import Caller, PersonId, Principal, Role, Standing
 from engine.model import Choice, Policy
 from engine.policy import Accepted, Rule, Settled
-from engine.queries import CheckpointView, checkpoint_view
+from engine.queries import checkpoint_view
 from engine.rulings import Finding
 from engine.store import checkpoints
 from engine.store.writer import Store
+from engine.views import CheckpointView
 from tests.engine.build import answer, caller, decided, give_role, give_roles, rows, says, waiting
 from tests.engine.build import take_role as take
 

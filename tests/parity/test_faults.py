@@ -17,10 +17,11 @@ from engine.identity import Role
 from engine.mirror import Mirror
 from engine.model import CheckpointState, Choice, InputField, Policy, RunCause, RunState, TaskState
 from engine.policy import Accepted, Refused, Rule, Settled
-from engine.queries import Voice, checkpoint_view
+from engine.queries import checkpoint_view
 from engine.store import runs
 from engine.store.writer import Store, Tx
 from engine.surfaces import AuditSurface
+from engine.views import Voice
 from tests.bot.cli.terminal import OTHER, Terminal, me
 from tests.engine.build import TENANT, FakeClock, events, rows
 from tests.engine.running import Bench, gate, settings_in, task
