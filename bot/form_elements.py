@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,7 @@ _MOST_OPTION = 75
 _MOST_OPTION_VALUE = 150
 _MOST_OPTIONS = 100
 _MOST_TYPED = 3_000
+_HALVES = re.compile("[\ud800-\udfff]")  # half a character: nothing that can be sent
 _ONE_LINE = 200  # characters up to which a text is typed on one line
 _TRUTHS = ((True, "Yes"), (False, "No"))
 
@@ -25,7 +27,8 @@ def element_of(field: InputField) -> Block:
 def fits_a_menu(field: InputField) -> bool:
     """Whether Slack's menus take these options; what does not fit is typed."""
     return 0 < len(field.options) <= _MOST_OPTIONS and all(
-        option and length(option) <= _MOST_OPTION_VALUE for option in field.options
+        option and length(option) <= _MOST_OPTION_VALUE and not _HALVES.search(option)
+        for option in field.options
     )
 
 

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot import modals
+from bot.form_elements import fits_a_menu
 from bot.modals import View
 from engine import Choice, Finding, InputField, InputType, Policy, Refused, Rule
 from engine.backends.schemas import field_of
@@ -191,3 +192,10 @@ def test_whatever_another_engine_sends_slack_takes_the_form(
 ) -> None:
     """No name, description, option or default of a field makes a view that Slack refuses."""
     form(field_of(name, schema, default=default, description=description, required=True))
+
+
+def test_options_with_half_a_character_are_typed() -> None:
+    """A menu would send them back as they are, and they cannot be sent."""
+    field = InputField(name="which", type=InputType.CHOICE, options=("a", "\ud800"))
+    assert not fits_a_menu(field)
+    assert fits_a_menu(InputField(name="which", type=InputType.CHOICE, options=("a", "b")))
