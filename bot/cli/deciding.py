@@ -24,6 +24,7 @@ from engine import (
     CheckpointView,
     Choice,
     Decided,
+    IdentityKind,
     Missing,
     Refused,
     Ruling,
@@ -89,12 +90,10 @@ def voters_of(now: Session, view: CheckpointView, choice: Choice) -> tuple[list[
     """Earlier voters who could be looked up again, and how many of this choice could not."""
     identities = now.read(lambda tx: earlier_voters(tx, view.checkpoint.id, now.caller.identity))
     found = {identity: os_account(identity) for identity in identities}
+    # A user of a machine, this one or another, is judged by the record: nobody else knows them.
     unchecked = sum(
-        1
+        voice.choice is choice and voice.identity.kind is not IdentityKind.OS
         for voice in view.voices
-        if voice.choice is choice
-        and found.get(voice.identity) is None
-        and voice.identity != now.caller.identity
     )
     return [caller for caller in found.values() if caller is not None], unchecked
 
@@ -119,8 +118,8 @@ def _report(
             if unchecked:
                 warn(
                     f"{unchecked} earlier of the same kind did not count here: votes made in Slack "
-                    "or on another machine cannot be checked again from this terminal. They count "
-                    "as soon as somebody answers there."
+                    "cannot be checked again from this terminal. They count as soon as somebody "
+                    "answers there."
                 )
         case Settled():
             if not as_json:

@@ -15,12 +15,14 @@ from bot.one_tap import dialog
 from engine.dag import Dag, Gate
 from engine.dagfile import Defaults, parse
 from engine.decisions import Decided, decide
+from engine.ending import expire_due
 from engine.identity import Role
-from engine.model import Cause, Checkpoint, CheckpointState, Choice, OnExpire, Policy, TaskId
+from engine.model import Cause, Checkpoint, CheckpointState, Choice, Policy, TaskId
 from engine.policy import Accepted, Answer, Refused, Settled
 from engine.store import checkpoints
 from engine.store.writer import Store, Tx
-from tests.engine.build import FakeClock, caller, give_role, waiting
+from tests.bot.fake_slack import Said, bot_on
+from tests.engine.build import FakeClock, caller, give_role, give_roles, waiting
 
 PAGE = Path(__file__).parents[2] / "docs/how-to/policies.md"
 SECTIONS = re.split(r"^## (?=\d+\. )", PAGE.read_text("utf-8"), flags=re.MULTILINE)[1:]
@@ -187,21 +189,44 @@ async def test_7_a_form(sqlite_store: Store) -> None:
     assert await desk.says("U0ANA", percent="50") == "approved"
 
 
-def test_8_reminders_and_escalation() -> None:
-    """Who is told, when, and what the deadline does."""
-    found = policy(8)
-    assert [str(who) for who in found.notify] == ["S0ONCALL"]
-    assert found.remind is not None
-    assert [(nudge.after, nudge.before) for nudge in found.remind] == [
-        (timedelta(hours=2), None),
-        (None, timedelta(hours=1)),
+async def test_8_reminders_and_escalation(clock: FakeClock, sqlite_store: Store) -> None:
+    """When the thread and the other channel hear of it, whom they mention, and the second end."""
+    bot, failing_over = bot_on(sqlite_store, clock), policy(8)
+    await sqlite_store.write(lambda tx: give_roles(tx, "U0ANA", "U0BOB"))
+    await sqlite_store.write(partial(give_role, user="U0ADA", role=Role.ADMIN))
+    opened = await bot.opens(failing_over)
+    told = [(0, said) for said in bot.slack.said]
+    for hour in range(1, 18):
+        before = len(bot.slack.said)
+        clock.advance(timedelta(hours=1))
+        await sqlite_store.write(expire_due)
+        await bot.tells()
+        told += [(hour, said) for said in bot.slack.said[before:]]
+    assert [(hour, mentioned(said), where(said)) for hour, said in told] == [
+        (0, "<!subteam^S0ONCALL>", "C0APPROVALS"),
+        (2, "<!subteam^S0ONCALL>", "thread"),
+        (4, "<@U0ADA>", "thread"),
+        (4, "", "C0INCIDENTS"),
+        (7, "<!subteam^S0ONCALL>", "thread"),
+        (8, "", "thread"),  # it waits as long again
+        (10, "<!subteam^S0ONCALL>", "thread"),
+        (15, "<!subteam^S0ONCALL>", "thread"),
+        (16, "", "thread"),
     ]
-    assert found.escalate is not None
-    assert (found.escalate.to, found.escalate.after) == (
-        ("Admin", "#incidents"),
-        timedelta(hours=4),
-    )
-    assert found.on_expire is OnExpire.ESCALATE
+    ended = await sqlite_store.read(partial(checkpoints.load, checkpoint_id=opened.id))
+    assert ended is not None
+    assert (ended.state, ended.cause) == (CheckpointState.EXPIRED, Cause.DEADLINE)
+    assert ended.ended_at == opened.created_at + timedelta(hours=16)
+
+
+def mentioned(said: Said) -> str:
+    """Whom a message mentions, as it was posted."""
+    return " ".join(re.findall(r"<[@!](?:subteam\^)?[A-Z0-9]+>", said.text))
+
+
+def where(said: Said) -> str:
+    """The channel of a card, or that it stands in the thread."""
+    return said.channel if said.thread is None else "thread"
 
 
 @pytest.mark.parametrize(

@@ -213,10 +213,10 @@ def take_role(tx: Tx, user: str, tenant: str = TENANT) -> None:
     )
 
 
-def new_run(tx: Tx, dag: Dag | None = None, *, requester: str = "U0REQ") -> RunId:
-    """Queue a run, asked for by somebody in Slack."""
+def new_run(tx: Tx, dag: Dag | None = None, *, requester: str | Caller = "U0REQ") -> RunId:
+    """Queue a run, asked for by somebody in Slack, or by this caller."""
     run_id = new_run_id()
-    who = caller(requester)
+    who = caller(requester) if isinstance(requester, str) else requester
     runs.insert(
         tx,
         run_id,
@@ -229,7 +229,11 @@ def new_run(tx: Tx, dag: Dag | None = None, *, requester: str = "U0REQ") -> RunI
 
 
 def waiting(
-    tx: Tx, policy: Policy | None = None, *, requester: str = "U0REQ", paused: bool = True
+    tx: Tx,
+    policy: Policy | None = None,
+    *,
+    requester: str | Caller = "U0REQ",
+    paused: bool = True,
 ) -> Checkpoint:
     """Bring a run of `deploy_dag` to its checkpoint, as the runner does; it is paused there.
 

@@ -14,12 +14,9 @@ from engine import (
     IdentityKind,
     Store,
     Surface,
-    Wanted,
     checkpoint_view,
     decide,
-    sync_file,
 )
-from engine.identity import Principal, Role
 from tests.bot.cli.terminal import OTHER, Terminal, me
 
 FORM = """\
@@ -222,34 +219,41 @@ def test_two_accounts_of_this_machine_reach_a_quorum(terminal: Terminal) -> None
 def test_a_vote_from_slack_does_not_count_here_and_that_is_said(terminal: Terminal) -> None:
     """A Slack account cannot be looked up from a terminal."""
     _, checkpoint = terminal.paused(TWO)
-    vote_in_slack(terminal, checkpoint)
+    vote(terminal, checkpoint, Identity(IdentityKind.SLACK, "T0HOME", "U0ANA"), "U0ANA")
     result = terminal.run("checkpoints", "approve", checkpoint)
     assert result.exit_code == 0
     assert "1 of 2" in result.stdout
     assert "1 earlier of the same kind did not count here" in result.stderr
 
 
-def vote_in_slack(terminal: Terminal, checkpoint_id: str) -> None:
-    """Approve as a Slack user."""
+def test_a_vote_on_another_machine_counts_here(terminal: Terminal) -> None:
+    """There is nobody to look a user up with but the record, there as here."""
+    _, checkpoint = terminal.paused(TWO.replace("2", "3"))
+    vote(terminal, checkpoint, Identity(IdentityKind.OS, "far-1", "ana"), "os:ana")
+    result = terminal.run("checkpoints", "approve", checkpoint)
+    assert "2 of 3" in result.stdout
+    assert "did not count" not in result.stderr
+
+
+def vote(terminal: Terminal, checkpoint_id: str, account: Identity, granted: str) -> None:
+    """Approve with another account, which is an Operator's."""
     import asyncio  # noqa: PLC0415
 
-    async def vote() -> None:
+    roles = f'[tenants.local-dev.roles]\nadmin = ["os:{me()}"]\noperator = ["{granted}"]\n'
+    terminal.write("signoff.toml", roles)
+    terminal.ok("roles", "sync")
+
+    async def approve() -> None:
         store = Store.open(f"sqlite:///{terminal.folder / 'signoff.db'}")
-        ana = Caller(
-            identity=Identity(IdentityKind.SLACK, "T0HOME", "U0ANA"),
-            surface=Surface.SLACK,
-            name="Ana",
-        )
-        operator = Wanted(Principal.parse("U0ANA"), "local-dev", Role.OPERATOR)
-        admin = Wanted(Principal.parse(f"os:{me()}"), "local-dev", Role.ADMIN)
-        await store.write(lambda tx: sync_file(tx, [operator, admin]))
+        surface = Surface.SLACK if account.kind is IdentityKind.SLACK else Surface.CLI
+        ana = Caller(identity=account, surface=surface, name="Ana")
         view = await store.read(lambda tx: checkpoint_view(tx, checkpoint_id))
         assert view is not None
         answer = Answer(choice=Choice.APPROVE, request_digest=view.checkpoint.request_digest)
         await store.write(lambda tx: decide(tx, checkpoint_id, ana, answer))
         store.close()
 
-    asyncio.run(vote())
+    asyncio.run(approve())
 
 
 def test_expiring_needs_an_operator_and_never_approves(terminal: Terminal) -> None:
