@@ -111,20 +111,20 @@ class World(ABC):
         """Slack says that an account is something else now."""
         self.standings[name] = standing
 
-    def stops(self, name: str) -> None:
-        """An Admin stops somebody."""
+    def stops(self, name: str) -> bool:
+        """An Admin stops somebody; false for one who is stopped already."""
         admin = self.account("ada")
-        assert self.write(lambda tx: disable(tx, self._person(tx, name), admin)) is None
+        return self.write(lambda tx: disable(tx, self._person(tx, name), admin)) is None
 
-    def lends(self, name: str, to: str, since: timedelta, until: timedelta) -> None:
-        """Somebody delegates to another, from and until so long after now."""
+    def lends(self, name: str, to: str, since: timedelta, until: timedelta) -> bool:
+        """Somebody delegates to another, from and until so long after now, if they may."""
         now, delegator = self.clock.now(), self.account(name)
 
         def work(tx: Tx) -> object:
             one, other = self._person(tx, name), self._person(tx, to)
             return delegate(tx, one, other, delegator, now + until, now + since)
 
-        assert isinstance(self.write(work), Delegation)
+        return isinstance(self.write(work), Delegation)
 
     def waits(self, time: timedelta) -> None:
         """Let time pass."""
