@@ -21,6 +21,7 @@ SCOPES = frozenset(
         "usergroups:read",
         "channels:read",
         "groups:read",
+        "im:write",
         "metadata.message:read",
     }
 )
