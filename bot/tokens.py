@@ -51,6 +51,8 @@ OPTIONS = r"option:[0-9]{1,2}"
 """Action ids of the buttons for a gate's options: `option:` with its place among them."""
 
 EVENT_TYPE = "signoff_checkpoint"
+MY_APPROVALS = "my_approvals"
+"""The callback id of the global shortcut."""
 
 _CHECKPOINT_ID = re.compile(r"cp_[0-9a-z]{12}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")

@@ -12,6 +12,8 @@ from bot.cli.session import this_host
 from bot.cli.slack_check import SlackSays, ask_slack
 from bot.config import Environment, Settings, load_settings
 from bot.dags import dag_folder
+from bot.manifest import AppNeeds, scopes
+from bot.named_by_email import names_by_email
 from bot.notices import since
 from bot.toml_reader import did_you_mean
 from engine import (
@@ -106,7 +108,9 @@ def _tokens(settings: Settings) -> Iterator[Check]:
         advice = "set SLACK_BOT_TOKEN (xoxb-…) of your Slack app; `signoff demo` needs none"
         yield Check("SLACK_BOT_TOKEN", Status.FAIL, "missing", advice)
     else:
-        yield _slack(ask_slack(settings.slack_api_url, settings.bot_token.get_secret_value()))
+        needed = scopes(AppNeeds(emails=names_by_email(settings)))
+        token = settings.bot_token.get_secret_value()
+        yield _slack(ask_slack(settings.slack_api_url, token, needed))
     if settings.app_token is None and settings.signing_secret is None:
         advice = (
             "set SLACK_APP_TOKEN (xapp-…) for Socket Mode, or SLACK_SIGNING_SECRET for serve --http"
@@ -129,7 +133,7 @@ def _slack(says: SlackSays) -> Check:
         return Check("SLACK_BOT_TOKEN", Status.FAIL, says.error, says.advice)
     if says.missing_scopes:
         found = f"{says.who}, without the scopes {', '.join(says.missing_scopes)}"
-        advice = "add them to the Slack app (manifest.yml lists them) and install it again"
+        advice = "add them to the Slack app (`signoff manifest` lists them) and install it again"
         return Check("SLACK_BOT_TOKEN", Status.FAIL, found, advice)
     return Check("SLACK_BOT_TOKEN", Status.OK, says.who)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bot.cli.slack_check import SCOPES
+from bot.manifest import AppNeeds, scopes
 from tests.bot.cli.terminal import Terminal
 from tests.bot.cli.test_audit import tamper
 
@@ -22,13 +22,15 @@ def checks(terminal: Terminal) -> dict[str, tuple[str, str]]:
 
 
 @contextmanager
-def slack(answer: Any, scopes: str = ",".join(SCOPES), status: int = 200) -> Iterator[str]:
+def slack(
+    answer: Any, granted: str = ",".join(scopes(AppNeeds())), status: int = 200
+) -> Iterator[str]:
     """Something that answers every call like this."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.send_response(status)
-            self.send_header("x-oauth-scopes", scopes)
+            self.send_header("x-oauth-scopes", granted)
             self.end_headers()
             self.wfile.write(json.dumps(answer).encode())
 
