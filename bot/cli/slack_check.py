@@ -6,6 +6,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 _TIMEOUT_S = 3
@@ -20,6 +22,7 @@ class SlackSays:
     missing_scopes: tuple[str, ...] = ()
     error: str = ""
     advice: str = ""
+    at: datetime | None = None  # Slack's own time, when it answered
 
 
 def ask_slack(api_url: str, token: str, needed: frozenset[str]) -> SlackSays:
@@ -55,4 +58,12 @@ def _understand(answer: Any, headers: Mapping[str, str], needed: frozenset[str])
         return SlackSays(error=f"Slack refuses it: {code}", advice=advice)
     granted = {scope.strip() for scope in headers.get("x-oauth-scopes", "").split(",")} - {""}
     missing = tuple(sorted(needed - granted)) if granted else ()
-    return SlackSays(f"{answer.get('user')} in {answer.get('team')}", missing)
+    who = f"{answer.get('user')} in {answer.get('team')}"
+    return SlackSays(who, missing, at=_moment(headers.get("date", "")))
+
+
+def _moment(date: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(date)
+    except ValueError:
+        return None
