@@ -87,7 +87,9 @@ if TYPE_CHECKING:
         WaitingGate,
     )
     from engine.glass import LEAST_REASON, NOT_TOLD_APART
+    from engine.head_keys import load_head_key, make_head_key
     from engine.headcount import Headcount
+    from engine.heads import HeadKey, InvalidHead, PublicKey, SignedHead
     from engine.heartbeat import Heartbeat
     from engine.identity import (
         Caller,
@@ -132,6 +134,7 @@ if TYPE_CHECKING:
         TaskId,
         TaskState,
     )
+    from engine.offline import read_anchors, verify_export
     from engine.outbox import Outbox, adopt, record_held, record_posted, record_shown, repost
     from engine.people import LocalMode, Wanted, grant, revoke, sync_file
     from engine.policy import (
@@ -206,6 +209,7 @@ if TYPE_CHECKING:
         is_whole,
         option_label,
     )
+    from engine.sealing import Anchor, Anchoring, Sealer
     from engine.standstill import Standstill
     from engine.standstill import begin as begin_standstill
     from engine.standstill import current as current_standstill
@@ -215,6 +219,7 @@ if TYPE_CHECKING:
     from engine.steering import retry as retry_run
     from engine.store.checkpoints import Cursor
     from engine.store.gates import BackendStatus
+    from engine.store.heads import every as signed_heads
     from engine.store.journal import of_run as task_history
     from engine.store.locks import FileLock
     from engine.store.outbox import TO_BACKENDS, Delivery, DeliveryKind, DeliveryState, drop_claims
@@ -268,6 +273,18 @@ if TYPE_CHECKING:
     from engine.watching import Watch
 
 _HOME = {
+    "load_head_key": ("engine.head_keys", "load_head_key"),
+    "make_head_key": ("engine.head_keys", "make_head_key"),
+    "HeadKey": ("engine.heads", "HeadKey"),
+    "InvalidHead": ("engine.heads", "InvalidHead"),
+    "PublicKey": ("engine.heads", "PublicKey"),
+    "SignedHead": ("engine.heads", "SignedHead"),
+    "read_anchors": ("engine.offline", "read_anchors"),
+    "verify_export": ("engine.offline", "verify_export"),
+    "Anchor": ("engine.sealing", "Anchor"),
+    "Sealer": ("engine.sealing", "Sealer"),
+    "Anchoring": ("engine.sealing", "Anchoring"),
+    "signed_heads": ("engine.store.heads", "every"),
     "SurfaceCheck": ("engine.clicking", "SurfaceCheck"),
     "last_row": ("engine.clicking", "last_row"),
     "note_surface_check": ("engine.clicking", "note_surface_check"),
@@ -584,6 +601,8 @@ __all__ = [
     "AirflowLogin",
     "AirflowPassword",
     "AirflowToken",
+    "Anchor",
+    "Anchoring",
     "Answer",
     "Answers",
     "Apart",
@@ -641,6 +660,7 @@ __all__ = [
     "Grant",
     "GrantRecord",
     "Happened",
+    "HeadKey",
     "Headcount",
     "Health",
     "Heartbeat",
@@ -651,6 +671,7 @@ __all__ = [
     "InputType",
     "InvalidAccount",
     "InvalidDag",
+    "InvalidHead",
     "InvalidParams",
     "InvalidPrincipal",
     "InvalidSettings",
@@ -683,6 +704,7 @@ __all__ = [
     "Principal",
     "PrincipalKind",
     "Prospect",
+    "PublicKey",
     "PythonCall",
     "Reach",
     "ReasonRule",
@@ -704,12 +726,14 @@ __all__ = [
     "RunnerSettings",
     "Schedule",
     "Schedules",
+    "Sealer",
     "Settled",
     "Several",
     "Shelf",
     "Shell",
     "Show",
     "Signed",
+    "SignedHead",
     "SignoffError",
     "Standing",
     "Standstill",
@@ -802,8 +826,10 @@ __all__ = [
     "listed_runs",
     "live_worker",
     "load_dag",
+    "load_head_key",
     "local_time",
     "log_path",
+    "make_head_key",
     "may_break_glass",
     "mine_page",
     "move_postings",
@@ -825,6 +851,7 @@ __all__ = [
     "probe_writable",
     "python",
     "reach",
+    "read_anchors",
     "read_params",
     "read_policy",
     "read_source",
@@ -851,6 +878,7 @@ __all__ = [
     "shell",
     "shown_url",
     "sign_review",
+    "signed_heads",
     "submit",
     "surface_check",
     "surface_lines",
@@ -864,6 +892,7 @@ __all__ = [
     "troubled_deliveries",
     "unlink",
     "upgrade_database",
+    "verify_export",
     "verify_trail",
     "was_posted",
     "work",

@@ -1,47 +1,71 @@
 """What auditors ask of the trail: does it hold, and what does it say. Reads only."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from engine import chain
 from engine.chain import Broken
-from engine.store import trail
+from engine.heads import PublicKey, SignedHead, disprove
+from engine.store import heads, trail
 from engine.store.writer import Tx
 
-__all__ = ["Broken", "Verified", "content", "export", "verify"]
+__all__ = ["Broken", "Verified", "content", "export", "follow", "verify"]
 
 _COLUMNS = ("run_id", "checkpoint_id")
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The whole chain holds: how many rows it has, and the hash it ends with."""
+    """The whole chain holds: how many rows it has, the hash it ends with, and what was signed.
+
+    `signed_to` is the last row that a signed head proves, 0 where none does.
+    """
 
     rows: int
     head: str
+    signed_to: int = 0
 
 
-def verify(tx: Tx) -> Verified | Broken:
+def verify(
+    tx: Tx, keys: Sequence[PublicKey] = (), anchors: Sequence[SignedHead] = ()
+) -> Verified | Broken:
     """Follow the chain from its first row to its recorded end; says the first bad row.
 
     Beyond the chain itself it holds the searchable copies of ids to the facts
     they were copied from, and the last row to the recorded end: rows cut off at the
-    end leave a chain that is sound in itself.
+    end leave a chain that is sound in itself. With `keys`, it is also held to the heads that
+    were signed, those in the database and those that were anchored elsewhere.
     """
+    signed = (*heads.every(tx), *anchors) if keys else ()
+    found = follow(trail.entries(tx), keys, signed)
+    if isinstance(found, Broken):
+        return found
+    return _check_end(found, *trail.head(tx))
+
+
+def follow(
+    entries: Iterable[trail.Entry], keys: Sequence[PublicKey], signed: Sequence[SignedHead]
+) -> Verified | Broken:
+    """Follow rows from the first one, and hold them to what was signed of them."""
+    named = {head.seq for head in signed}
+    hashes: dict[int, str] = {}
     rows, last = 0, chain.GENESIS
     try:
-        for entry in trail.entries(tx):
+        for entry in entries:
             broken = _check(entry, rows + 1, last)
             if broken is not None:
                 return broken
             rows, last = rows + 1, entry.link.hash
-    except (ValueError, TypeError, AttributeError) as error:
+            if rows in named:
+                hashes[rows] = last
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
         # An edited column may not even be readable; rows come in pages, so this is the least.
         return Broken(rows + 1, f"or a row soon after it cannot be read ({error})")
-    return _check_end(rows, last, *trail.head(tx))
+    disproved = disprove(signed, keys, hashes, rows)
+    return disproved or Verified(rows, last, max(named, default=0))
 
 
 def _check(entry: trail.Entry, expected: int, last: str) -> Broken | None:
@@ -58,14 +82,15 @@ def _check(entry: trail.Entry, expected: int, last: str) -> Broken | None:
     return None
 
 
-def _check_end(rows: int, last: str, head_seq: int, head_hash: str) -> Verified | Broken:
+def _check_end(found: Verified, head_seq: int, head_hash: str) -> Verified | Broken:
+    rows = found.rows
     if rows < head_seq:
         return Broken(rows + 1, f"is missing: the trail ends at {rows}, recorded are {head_seq}")
     if rows > head_seq:
         return Broken(head_seq + 1, f"was added behind the recorded end ({head_seq})")
-    if last != head_hash:
+    if found.head != head_hash:
         return Broken(rows, "is not the end that was recorded")
-    return Verified(rows, last)
+    return found
 
 
 def export(

@@ -490,3 +490,23 @@ class MetaRow(SQLModel, table=True):
     __tablename__ = "meta"
     key: str = Field(primary_key=True)
     value: str = _text()
+
+
+class SignedHeadRow(SQLModel, table=True):
+    """The end of the chain as it was signed at some moment. Append-only, as the chain is."""
+
+    __tablename__ = "signed_head"
+    seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    hash: str
+    at: datetime = _time()
+    key_id: str
+    signature: str
+
+
+class AnchoredRow(SQLModel, table=True):
+    """How far signed heads were written to a place outside."""
+
+    __tablename__ = "anchored"
+    place: str = Field(primary_key=True)
+    seq: int
+    at: datetime = _time()
