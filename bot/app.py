@@ -22,6 +22,7 @@ from bot.desk import Desk
 from bot.listeners.events import SURFACE
 from bot.notifier import Notifier
 from bot.role_file import Synced, sync_roles
+from bot.sealing import anchor_in_slack, sign_heads
 from bot.slack import SlackError, SlackRefused, connected
 from bot.supervisor import supervise_worker
 from bot.transport import (
@@ -126,6 +127,7 @@ async def _run(
     if folder is not None:
         schedules = Schedules(store, folder, socket.gethostname())
         heartbeat.every_tick("schedules", schedules.sweep)
+    sign_heads(store, settings.audit, heartbeat)
     for surface, path in settings.mirrors.items():
         heartbeat.every_tick(f"{surface} mirror", Mirror(store, surface, path).sweep)
     parts = [
@@ -174,6 +176,7 @@ async def _talk_to_slack(
         listeners.register(app, desk)
         outbox = Outbox(store, Notifier(store, slack, settings, desk.directory), _holder())
         heartbeat.every_tick("outbox", outbox.sweep)
+        anchor_in_slack(store, settings.audit, slack, heartbeat)
         await _together(stop, outbox.run(stop), _let_slack_in(app, desk, stop, way_in))
 
 

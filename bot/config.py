@@ -12,6 +12,7 @@ import platformdirs
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from bot.audit_settings import AuditSettings, default_key_path, syslog
 from bot.backend_settings import BackendSettings
 from bot.config_file import ConfigFile, read_config_file
 from bot.variables import (
@@ -31,6 +32,7 @@ from engine import AuditSurface, Defaults, InvalidSettings, LocalMode, PolicyRul
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 _LONGEST_H = 365 * 24
+_LONGEST_SIGN_MIN = 24 * 60
 
 
 def default_database_url() -> str:
@@ -89,6 +91,17 @@ class Environment(BaseSettings):
     SIGNOFF_WAKE_LISTEN: Annotated[str, AfterValidator(address)] = Field(
         "127.0.0.1:8791", description="HOST:PORT"
     )
+    SIGNOFF_AUDIT_KEY: Path = Field(default_factory=default_key_path, description="a path")
+    SIGNOFF_AUDIT_SIGN_MIN: float = Field(
+        5, gt=0, le=_LONGEST_SIGN_MIN, description="minutes above 0, at most 1440"
+    )
+    SIGNOFF_AUDIT_ANCHOR_FILE: Path | None = Field(None, description="a path")
+    SIGNOFF_AUDIT_ANCHOR_SYSLOG: Annotated[str, AfterValidator(syslog)] | None = Field(
+        None, description="/dev/log, udp://HOST:PORT or tcp://HOST:PORT"
+    )
+    SIGNOFF_AUDIT_ANCHOR_CHANNEL: Annotated[str, AfterValidator(channel)] | None = Field(
+        None, description="a channel such as #audit or C0123ABCD"
+    )
     SIGNOFF_LOG_LEVEL: Annotated[LogLevel, BeforeValidator(upper)] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR"
     )
@@ -110,6 +123,9 @@ class Channels:
             if whose == tenant and fnmatchcase(dag, pattern)
         )
         return next(fitting, None)
+
+
+_NO_KEY = AuditSettings(key=Path("/nonexistent"), every=timedelta(minutes=5))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +154,7 @@ class Settings:
     backends: tuple[BackendSettings, ...] = ()
     wake_token: SecretStr | None = None  # None: nobody can wake us
     wake_at: tuple[str, int] = ("127.0.0.1", 0)  # host and port; 0: any free one
+    audit: AuditSettings = _NO_KEY
 
     @property
     def secret_variables(self) -> frozenset[str]:
@@ -220,6 +237,18 @@ def _settings(environment: Environment, path: Path, file: ConfigFile) -> Setting
         backends=file.backends,
         wake_token=environment.SIGNOFF_WAKE_TOKEN,
         wake_at=listen_at(environment.SIGNOFF_WAKE_LISTEN),
+        audit=_audit(environment),
+    )
+
+
+def _audit(environment: Environment) -> AuditSettings:
+    anchor = environment.SIGNOFF_AUDIT_ANCHOR_FILE
+    return AuditSettings(
+        key=environment.SIGNOFF_AUDIT_KEY.expanduser().absolute(),
+        every=timedelta(minutes=environment.SIGNOFF_AUDIT_SIGN_MIN),
+        anchor_file=None if anchor is None else anchor.expanduser().absolute(),
+        anchor_syslog=environment.SIGNOFF_AUDIT_ANCHOR_SYSLOG,
+        anchor_channel=environment.SIGNOFF_AUDIT_ANCHOR_CHANNEL,
     )
 
 

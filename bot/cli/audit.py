@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from bot.cli import audit_heads
 from bot.cli.exits import Exit
-from bot.cli.options import JsonOption
 
 app = typer.Typer(help="The audit trail: verify, export.", no_args_is_help=True)
 
@@ -25,24 +25,7 @@ class View(StrEnum):
     EVENTS = "events"
 
 
-@app.command()
-def verify(*, as_json: JsonOption = False) -> None:
-    """Check the whole chain: any edit, removal, insertion or reordering is found."""
-    from bot.cli.output import emit, say, warn
-    from bot.cli.session import session
-    from engine import Broken, verify_trail
-
-    with session() as now:
-        found = now.read(verify_trail)
-        if isinstance(found, Broken):
-            if as_json:
-                emit({"holds": False, "seq": found.seq, "why": found.why})
-            warn(f"error: the trail is broken: row {found.seq} {found.why}")
-            raise typer.Exit(Exit.REFUSED)
-        if as_json:
-            emit({"holds": True, "rows": found.rows, "head": found.head})
-        else:
-            say(f"The trail holds: {found.rows} rows checked, head {found.head}")
+audit_heads.register(app)
 
 
 @app.command()

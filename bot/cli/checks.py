@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from bot.cli.audit_checks import audit_checks
 from bot.cli.backend_checks import ask_backends, lags
 from bot.cli.findings import Check, Status
 from bot.cli.output import Moments
@@ -67,6 +68,7 @@ def examine() -> list[Check]:
         *_settings(settings),
         *_dags(settings),
         *_tokens(settings),
+        *audit_checks(settings.audit),
         *ask_backends(settings.backends, SystemClock(), os.environ),
         *_database(settings),
     ]

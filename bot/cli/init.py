@@ -57,7 +57,26 @@ def init(
     except OSError as error:
         warn(f"error: cannot write to {folder}: {error.strerror}")
         raise typer.Exit(Exit.REFUSED) from error
+    _make_key()
     _say_next(folder, answers)
+
+
+def _make_key() -> None:
+    """The key that audit heads are signed with, unless there is one: it is for all folders."""
+    from bot.cli.output import say, warn
+    from bot.config import load_settings
+    from engine import make_head_key
+
+    path = load_settings().audit.key
+    try:
+        key = make_head_key(path)
+    except FileExistsError:
+        return
+    except OSError as error:
+        warn(f"note: audit heads stay unsigned: {path} cannot be written ({error.strerror})")
+        return
+    say(f"wrote {path}: audit heads are signed with it. Auditors need its public half:")
+    say(f"  {key.public.hex}")
 
 
 def _answers() -> "SlackAnswers":

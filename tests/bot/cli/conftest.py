@@ -17,6 +17,7 @@ def bare(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Te
     for name in [name for name in os.environ if name.startswith(("SIGNOFF_", "SLACK_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("SIGNOFF_DATABASE_URL", sqlite_url)
+    monkeypatch.setenv("SIGNOFF_AUDIT_KEY", str(tmp_path / "keys" / "audit.key"))
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.chdir(tmp_path)
     return Terminal(tmp_path, monkeypatch)

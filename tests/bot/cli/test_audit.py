@@ -27,6 +27,7 @@ def test_a_sound_trail_is_counted_with_its_head(terminal: Terminal) -> None:
         "holds": True,
         "rows": len(lines),
         "head": json.loads(lines[-1])["hash"],
+        "signed_to": 0,
     }
     assert f"{len(lines)} rows checked" in terminal.ok("audit", "verify")
 
