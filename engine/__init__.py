@@ -104,6 +104,9 @@ if TYPE_CHECKING:
         Standing,
         Surface,
     )
+    from engine.ledger import Filter, LedgerRow
+    from engine.ledger import export as export_trail
+    from engine.ledger import ledger as trail_rows
     from engine.lenders import earlier_voters, lenders_of
     from engine.lifecycle import action_on_expiry, is_extendable, is_extended
     from engine.linking import LinkCode, Linked, ask_link, confirm_link, unlink
@@ -186,7 +189,6 @@ if TYPE_CHECKING:
     )
     from engine.reminders import reminder_after
     from engine.report import Broken, Verified
-    from engine.report import export as export_trail
     from engine.report import verify as verify_trail
     from engine.reviewing import (
         REVIEW_OVERDUE,
@@ -273,6 +275,10 @@ if TYPE_CHECKING:
     from engine.watching import Watch
 
 _HOME = {
+    "Filter": ("engine.ledger", "Filter"),
+    "LedgerRow": ("engine.ledger", "LedgerRow"),
+    "trail_rows": ("engine.ledger", "ledger"),
+    "export_trail": ("engine.ledger", "export"),
     "load_head_key": ("engine.head_keys", "load_head_key"),
     "make_head_key": ("engine.head_keys", "make_head_key"),
     "HeadKey": ("engine.heads", "HeadKey"),
@@ -553,7 +559,6 @@ _HOME = {
     "pending_summary": ("engine.queries", "pending_summary"),
     "Broken": ("engine.report", "Broken"),
     "Verified": ("engine.report", "Verified"),
-    "export_trail": ("engine.report", "export"),
     "verify_trail": ("engine.report", "verify"),
     "database_file": ("engine.upkeep", "database_file"),
     "schema_version": ("engine.upkeep", "schema_version"),
@@ -653,6 +658,7 @@ __all__ = [
     "FactRead",
     "FileLock",
     "Filed",
+    "Filter",
     "Finding",
     "Gate",
     "GateRule",
@@ -677,6 +683,7 @@ __all__ = [
     "InvalidSettings",
     "Judgement",
     "Later",
+    "LedgerRow",
     "LinkCode",
     "Linked",
     "LocalMode",
@@ -889,6 +896,7 @@ __all__ = [
     "ticks_of",
     "to_airflow",
     "to_prefect",
+    "trail_rows",
     "troubled_deliveries",
     "unlink",
     "upgrade_database",

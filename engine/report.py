@@ -1,9 +1,8 @@
 """What auditors ask of the trail: does it hold, and what does it say. Reads only."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from engine import chain
@@ -12,7 +11,7 @@ from engine.heads import PublicKey, SignedHead, disprove
 from engine.store import heads, trail
 from engine.store.writer import Tx
 
-__all__ = ["Broken", "Verified", "content", "export", "follow", "verify"]
+__all__ = ["Broken", "Verified", "content", "follow", "line_of", "verify"]
 
 _COLUMNS = ("run_id", "checkpoint_id")
 
@@ -93,24 +92,13 @@ def _check_end(found: Verified, head_seq: int, head_hash: str) -> Verified | Bro
     return found
 
 
-def export(
-    tx: Tx,
-    *,
-    checkpoint_id: str | None = None,
-    run_id: str | None = None,
-    since: datetime | None = None,
-) -> Iterator[dict[str, Any]]:
-    """The trail as JSON objects, in order, read in pages.
+def line_of(entry: trail.Entry) -> dict[str, Any]:
+    """A row as a JSON object.
 
     `personal` is absent where nothing personal was said or where it was erased;
     `erased` tells the two apart. Everything needed to check the chain without the
     database is in it: salts are exported with the content they commit to.
     """
-    for entry in trail.entries(tx, checkpoint_id=checkpoint_id, run_id=run_id, since=since):
-        yield _line(entry)
-
-
-def _line(entry: trail.Entry) -> dict[str, Any]:
     link = entry.link
     line: dict[str, Any] = {
         "seq": link.seq,

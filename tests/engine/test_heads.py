@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from engine import chain, report
+from engine import chain, ledger, report
 from engine.errors import InvalidSettings
 from engine.events import GlassBroken, RunResumed
 from engine.head_keys import load_head_key, make_head_key
@@ -222,7 +222,7 @@ async def test_an_anchor_that_people_read_is_left_alone_for_a_while(
 
 async def exported(store: Store) -> list[str]:
     """The lines of `signoff audit export`."""
-    return [json.dumps(line) for line in await store.read(lambda tx: list(report.export(tx)))]
+    return [json.dumps(line) for line in await store.read(lambda tx: list(ledger.export(tx)))]
 
 
 async def test_an_export_is_verified_without_the_database(told: Store, key: HeadKey) -> None:

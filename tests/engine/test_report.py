@@ -8,9 +8,10 @@ from functools import partial
 import pytest
 import sqlalchemy as sa
 
-from engine import chain, report
+from engine import chain, ledger, report
 from engine.events import RunEnded, RunResumed
 from engine.identity import PersonId
+from engine.ledger import Filter
 from engine.model import CheckpointId, RunId
 from engine.report import Broken, Verified
 from engine.store import people, trail
@@ -158,7 +159,7 @@ async def test_erasing_what_is_personal_keeps_the_chain(told: Store) -> None:
     """The commitment stays; the export tells erased from never said."""
     await spoil(told, "DELETE FROM audit_content WHERE part = 'personal'")
     assert isinstance(await told.read(report.verify), Verified)
-    lines = await told.read(lambda tx: list(report.export(tx)))
+    lines = await told.read(lambda tx: list(ledger.export(tx)))
     assert ["erased" in line for line in lines] == [n == 2 for n in range(1, ROWS + 1)]
     assert all("personal" not in line for line in lines)
 
@@ -166,7 +167,7 @@ async def test_erasing_what_is_personal_keeps_the_chain(told: Store) -> None:
 async def test_the_export_says_everything_needed_to_check_it(told: Store) -> None:
     """With nothing but the lines, every commitment and every link can be computed again."""
     prev = chain.GENESIS
-    for line in await told.read(lambda tx: list(report.export(tx))):
+    for line in await told.read(lambda tx: list(ledger.export(tx))):
         for part, salt in line["salts"].items():
             body = chain.body_of(line[part])
             assert line["commitments"][part] == chain.commit(salt, body)
@@ -178,7 +179,7 @@ async def test_the_export_says_everything_needed_to_check_it(told: Store) -> Non
 
 async def test_the_export_says_who(told: Store) -> None:
     """What is personal and still held is in the line."""
-    lines = await told.read(lambda tx: list(report.export(tx)))
+    lines = await told.read(lambda tx: list(ledger.export(tx)))
     assert lines[1]["personal"] == {"name": "Ana"}
     assert all(json.dumps(line) for line in lines)
 
@@ -189,17 +190,19 @@ async def test_the_export_can_be_narrowed(told: Store) -> None:
     def numbers(lines: Iterator[dict[str, object]]) -> list[object]:
         return [line["seq"] for line in lines]
 
-    of_run = await told.read(lambda tx: numbers(report.export(tx, run_id="run_1")))
-    of_checkpoint = await told.read(lambda tx: numbers(report.export(tx, checkpoint_id="cp_4")))
+    of_run = await told.read(lambda tx: numbers(ledger.export(tx, Filter(run_id="run_1"))))
+    of_checkpoint = await told.read(
+        lambda tx: numbers(ledger.export(tx, Filter(checkpoint_id="cp_4")))
+    )
     since = NOW + timedelta(minutes=4)
-    late = await told.read(lambda tx: numbers(report.export(tx, since=since)))
+    late = await told.read(lambda tx: numbers(ledger.export(tx, Filter(since=since))))
     assert (of_run, of_checkpoint, late) == ([1, 3, 5], [4], [5, 6])
 
 
 async def test_one_damaged_row_does_not_hide_the_others(told: Store) -> None:
     """Its content is exported as the text it is."""
     await spoil(told, "UPDATE audit_content SET body = 'oops' WHERE seq = 3")
-    lines = await told.read(lambda tx: list(report.export(tx)))
+    lines = await told.read(lambda tx: list(ledger.export(tx)))
     assert len(lines) == ROWS
     assert lines[2]["facts"] == {"unreadable": "oops"}
 

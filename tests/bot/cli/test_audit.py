@@ -1,9 +1,11 @@
 """Checking and exporting the trail from a terminal."""
 
+import csv
+import io
 import json
 import sqlite3
 
-from tests.bot.cli.terminal import Terminal
+from tests.bot.cli.terminal import Terminal, me
 
 
 def tamper(terminal: Terminal, *statements: str) -> None:
@@ -79,3 +81,52 @@ def test_a_surface_can_be_exported(terminal: Terminal) -> None:
     assert [line["event"] for line in lines] == ["checkpoint_created", "checkpoint_approved"]
     assert {line["checkpoint_id"] for line in lines} == {checkpoint}
     assert terminal.run("audit", "export", "--surface", "nothing").exit_code == 2
+
+
+def test_a_table_names_who_approved_and_who_rejected(terminal: Terminal) -> None:
+    """The columns an auditor sorts by; one row for each row of the trail."""
+    run, checkpoint = terminal.paused("self_approval: true")
+    terminal.ok("checkpoints", "reject", checkpoint, "--reason", "not, today")
+    told = terminal.ok("audit", "export", "--format", "csv", "--run", run)
+    rows = list(csv.DictReader(io.StringIO(told)))
+    (answer,) = [row for row in rows if row["event"] == "decision_recorded"]
+    assert (answer["rejecter"], answer["approver"], answer["reason"]) == (me(), "", "not, today")
+    assert (answer["checkpoint"], answer["run"], answer["tenant"]) == (checkpoint, run, "local-dev")
+    assert [row["seq"] for row in rows] == sorted((row["seq"] for row in rows), key=int)
+
+
+def test_no_reason_is_taken_for_a_formula(terminal: Terminal) -> None:
+    """A spreadsheet would run what somebody typed."""
+    _, checkpoint = terminal.paused()
+    terminal.ok("checkpoints", "approve", checkpoint, "--reason", "=cmd|' /C calc'!A0")
+    told = list(csv.DictReader(io.StringIO(terminal.ok("audit", "export", "--format", "csv"))))
+    assert [row["reason"] for row in told if row["reason"]] == ["'=cmd|' /C calc'!A0"]
+
+
+def test_the_export_can_be_narrowed_to_a_person_a_tenant_an_event_and_a_time(
+    terminal: Terminal,
+) -> None:
+    """Each alone and all together; what fits nothing is empty, and no error."""
+    _, checkpoint = terminal.paused()
+    terminal.ok("checkpoints", "approve", checkpoint)
+    events = ("audit", "export", "--event", "decision_recorded")
+    for more in (("--person", me().upper()), ("--tenant", "local-dev"), ("--until", "2999-01-01")):
+        assert len(terminal.ok(*events, *more).splitlines()) == 1, more
+    for more in (("--person", "nobody"), ("--tenant", "acme"), ("--until", "1h")):
+        assert terminal.ok(*events, *more) == "", more
+    refused = terminal.run("audit", "export", "--surface", "events", "--tenant", "acme")
+    assert refused.exit_code == 2
+
+
+def test_a_timeline_tells_what_happened_to_a_checkpoint(terminal: Terminal) -> None:
+    """In the order it happened, with who and why; an id without a row says so."""
+    run, checkpoint = terminal.paused()
+    terminal.ok("checkpoints", "approve", checkpoint, "--reason", "looks good")
+    told = terminal.ok("audit", "timeline", checkpoint)
+    assert told.index("checkpoint opened") < told.index("decision recorded")
+    assert "looks good" in told
+    assert "run started" in terminal.ok("audit", "run", run)
+    rows = terminal.json("audit", "run", run)
+    assert {row["run_id"] for row in rows} == {run}
+    missing = terminal.run("audit", "timeline", "cp_000000000000")
+    assert (missing.exit_code, "no row of the trail" in missing.stderr) == (1, True)
