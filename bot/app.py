@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from slack_bolt.app.async_app import AsyncApp
 
 from bot import backends, listeners
+from bot.budgets import Budgets
 from bot.config import Settings, load_settings
 from bot.dags import dag_folder
 from bot.desk import Desk, FollowUps
@@ -23,6 +24,7 @@ from bot.directory import Directory
 from bot.listeners.events import SURFACE
 from bot.notifier import Notifier
 from bot.role_file import Synced, sync_roles
+from bot.rollups import Rollups
 from bot.slack import SlackError, SlackRefused, connected
 from bot.supervisor import supervise_worker
 from bot.transport import (
@@ -168,7 +170,11 @@ async def _talk_to_slack(
     heartbeat: Heartbeat,
     folder: DagFolder | None,
 ) -> None:
-    async with connected(settings.slack_api_url, _secret(settings.bot_token)) as slack:
+    token, budgets = (
+        _secret(settings.bot_token),
+        Budgets(store.clock.monotonic, settings.slack_pace),
+    )
+    async with connected(settings.slack_api_url, token, budgets) as slack:
         home = await _ask(slack.installation, "SLACK_BOT_TOKEN", stop)
         if home is None:
             return
@@ -185,8 +191,10 @@ async def _talk_to_slack(
         )
         app = bolt_app(slack.web, home)
         listeners.register(app, desk)
-        outbox = Outbox(store, Notifier(store, slack, settings, directory), _holder())
+        notifier = Notifier(store, slack.giving_way(), settings, directory)
+        outbox = Outbox(store, notifier, _holder(), closed=slack.budgets.closed)
         heartbeat.every_tick("outbox", outbox.sweep)
+        heartbeat.every_tick("roll-ups", Rollups(store, slack, _holder()).sweep)
         await _together(stop, outbox.run(stop), _let_slack_in(app, desk, stop, way_in))
 
 

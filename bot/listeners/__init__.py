@@ -6,6 +6,7 @@ from bot.desk import Desk
 from bot.listeners import (
     actions,
     commands,
+    crowds,
     events,
     glass,
     one_tap,
@@ -23,5 +24,6 @@ def register(app: AsyncApp, desk: Desk) -> None:
     glass.register(app, desk)
     several.register(app, desk)
     commands.register(app, desk)
+    crowds.register(app, desk)
     starting.register(app, desk)
     events.register(app, desk)

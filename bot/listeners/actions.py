@@ -34,6 +34,7 @@ from bot.tokens import (
     REJECT_IN_MODAL,
     REVIEW,
     SEVERAL,
+    SHOW_MINE,
     SIGN_REVIEW,
 )
 from bot.wording import Explanation
@@ -71,7 +72,7 @@ _CHOICES = {
     REJECT: Choice.REJECT,
     REJECT_IN_MODAL: Choice.REJECT,
 }
-_ELSEWHERE = (BREAK_GLASS, SIGN_REVIEW)  # heard in `glass`
+_ELSEWHERE = (BREAK_GLASS, SIGN_REVIEW, SHOW_MINE)  # heard in `glass` and `crowds`
 _KNOWN = (
     *_CHOICES,
     APPROVE_AT_ONCE,
