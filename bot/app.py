@@ -25,15 +25,15 @@ from bot.listeners.events import SURFACE
 from bot.notifier import Notifier
 from bot.role_file import Synced, sync_roles
 from bot.rollups import Rollups
-from bot.slack import SlackError, SlackRefused, connected
+from bot.slack import Slack, SlackError, SlackRefused, connected
+from bot.sockets import Sockets
 from bot.supervisor import supervise_worker
 from bot.transport import (
-    SOCKETS,
     HttpIngress,
     bolt_app,
     http_listener,
     quiet_libraries,
-    socket_connections,
+    socket_handler,
 )
 from bot.wake import WakeUps
 from engine import (
@@ -170,10 +170,8 @@ async def _talk_to_slack(
     heartbeat: Heartbeat,
     folder: DagFolder | None,
 ) -> None:
-    token, budgets = (
-        _secret(settings.bot_token),
-        Budgets(store.clock.monotonic, settings.slack_pace),
-    )
+    budgets = Budgets(store.clock.monotonic, settings.slack_pace)
+    token = _secret(settings.bot_token)
     async with connected(settings.slack_api_url, token, budgets) as slack:
         home = await _ask(slack.installation, "SLACK_BOT_TOKEN", stop)
         if home is None:
@@ -188,6 +186,7 @@ async def _talk_to_slack(
             settings=settings,
             follow_ups=FollowUps(),
             dags=folder,
+            sockets=None if way_in.http_at else _sockets(slack, settings),
         )
         app = bolt_app(slack.web, home)
         listeners.register(app, desk)
@@ -198,16 +197,22 @@ async def _talk_to_slack(
         await _together(stop, outbox.run(stop), _let_slack_in(app, desk, stop, way_in))
 
 
+def _sockets(slack: Slack, settings: Settings) -> Sockets:
+    return Sockets(partial(slack.socket_url, _secret(settings.app_token)), settings.sockets)
+
+
 async def _let_slack_in(app: AsyncApp, desk: Desk, stop: asyncio.Event, way_in: WayIn) -> None:
     settings = desk.settings
     async with contextlib.AsyncExitStack() as stack:
-        if way_in.http_at is None:
+        if desk.sockets is not None:
             token = _secret(settings.app_token)
             if not await _ask(partial(desk.slack.check_app_token, token), "SLACK_APP_TOKEN", stop):
                 return
-            await stack.enter_async_context(socket_connections(app, token))
-            port, way = 0, f"{SOCKETS} Socket Mode connections"
+            await stack.enter_async_context(desk.sockets.held(socket_handler(app)))
+            port, way = 0, f"{desk.sockets.health().open} Socket Mode connections"
         else:
+            if way_in.http_at is None:
+                raise AssertionError("without sockets Slack calls us")
             probe = partial(desk.store.write, probe_writable)
             secret = _secret(settings.signing_secret)
             ingress = HttpIngress(app, secret, desk.store.clock, probe)

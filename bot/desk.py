@@ -12,6 +12,7 @@ from bot.config import Settings
 from bot.directory import Directory, LookUpFailed
 from bot.payloads import Who
 from bot.slack import Installation, Slack
+from bot.sockets import Sockets
 from engine import (
     Caller,
     CheckpointView,
@@ -67,6 +68,7 @@ class Desk:
     settings: Settings
     follow_ups: FollowUps
     dags: DagFolder | None  # what can be started by name; None where no folder is configured
+    sockets: Sockets | None = None  # None over HTTP
 
     async def caller(self, who: Who, checkpoint_id: str | None = None) -> Caller | LookUpFailed:
         """Who is acting, with the groups that this checkpoint's approver list names."""

@@ -135,9 +135,13 @@ class Slack:
 
     async def check_app_token(self, app_token: str) -> bool:
         """True when Slack takes this token for Socket Mode; the URL it gives goes unused."""
-        asked = self.web.apps_connections_open(app_token=app_token)
-        await _answered("apps.connections.open", asked)
+        await self.socket_url(app_token)
         return True
+
+    async def socket_url(self, app_token: str) -> str:
+        """Where to open a Socket Mode connection, once."""
+        asked = self.web.apps_connections_open(app_token=app_token)
+        return str((await _answered("apps.connections.open", asked))["url"])
 
     async def post(
         self,

@@ -949,7 +949,8 @@ async def test_a_named_query_uses_its_index(
     scans = [step for step in scans if not step.startswith(found)]
     assert not scans, plan
     sorts = [step for step in plan if "TEMP B-TREE" in step]
-    assert not sorts or index == "ix_run_drive", plan
+    by_turns = "MATERIALIZE found" in plan  # of several lanes: sorted, but only what is due
+    assert not sorts or by_turns or index == "ix_run_drive", plan
 
 
 async def test_a_decision_ends_with_its_run_in_the_trail(store: Store) -> None:
