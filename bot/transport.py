@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 BODY_LIMIT = 256 * 1024  # bytes
 STALE_S = 300
 _PROBE_S = 2.0
+_IDLE_S = 75.0  # longer than proxies keep a connection: else one may be used as we close it
 _INTERNAL_HEADERS = frozenset({"x-slack-bolt-lazy-only", "x-slack-bolt-lazy-function-name"})
 
 
@@ -180,7 +181,7 @@ def bolt_app(web_client: WebClient, home: Installation) -> AsyncApp:
 async def http_listener(application: web.Application, host: str, port: int) -> AsyncIterator[int]:
     """Listen; yields the port (which the system chose when it was given 0)."""
     # No access log: it would tell nothing of use, and everything about who clicks when.
-    runner = web.AppRunner(application, access_log=None)
+    runner = web.AppRunner(application, access_log=None, keepalive_timeout=_IDLE_S)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)
