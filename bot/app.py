@@ -19,8 +19,7 @@ from bot import backends, listeners
 from bot.budgets import Budgets
 from bot.config import Settings, load_settings
 from bot.dags import dag_folder
-from bot.desk import Desk, FollowUps
-from bot.directory import Directory
+from bot.desk import Desk
 from bot.listeners.events import SURFACE
 from bot.notifier import Notifier
 from bot.role_file import Synced, sync_roles
@@ -37,7 +36,6 @@ from bot.transport import (
 )
 from bot.wake import WakeUps
 from engine import (
-    DagFolder,
     FileLock,
     Heartbeat,
     InvalidSettings,
@@ -47,7 +45,6 @@ from engine import (
     Store,
     drop_claims,
     free_dead,
-    granted_groups,
     probe_writable,
     remember_home,
     remind_reviewers,
@@ -137,7 +134,7 @@ async def _run(
         # Deadlines are kept and runs go on whether or not Slack can be reached.
         heartbeat.run(stop),
         *beside,
-        _talk_to_slack(store, settings, stop, way_in, heartbeat, folder),
+        _talk_to_slack(store, settings, stop, way_in, heartbeat),
     ]
     if with_worker:
         parts.append(supervise_worker(stop, settings.secret_variables))
@@ -168,7 +165,6 @@ async def _talk_to_slack(
     stop: asyncio.Event,
     way_in: WayIn,
     heartbeat: Heartbeat,
-    folder: DagFolder | None,
 ) -> None:
     budgets = Budgets(store.clock.monotonic, settings.slack_pace)
     token = _secret(settings.bot_token)
@@ -177,20 +173,11 @@ async def _talk_to_slack(
         if home is None:
             return
         await store.write(partial(remember_home, realm=home.realm))
-        directory = Directory(slack, home, store.clock, partial(store.read, granted_groups))
-        desk = Desk(
-            store=store,
-            slack=slack,
-            directory=directory,
-            home=home,
-            settings=settings,
-            follow_ups=FollowUps(),
-            dags=folder,
-            sockets=None if way_in.http_at else _sockets(slack, settings),
-        )
+        sockets = None if way_in.http_at else _sockets(slack, settings)
+        desk = replace(Desk.at(store, slack, home, settings), sockets=sockets)
         app = bolt_app(slack.web, home)
         listeners.register(app, desk)
-        notifier = Notifier(store, slack.giving_way(), settings, directory)
+        notifier = Notifier(store, slack.giving_way(), settings, desk.directory)
         outbox = Outbox(store, notifier, _holder(), closed=slack.budgets.closed)
         heartbeat.every_tick("outbox", outbox.sweep)
         heartbeat.every_tick("roll-ups", Rollups(store, slack, _holder()).sweep)

@@ -67,6 +67,7 @@ class Sockets:
     ) -> None:
         self._url = url
         self._count = count
+        self._fewest = min(FEWEST, count)
         self._alarm_s = alarm_s
         self._open: list[_Socket] = []
         self._changed = asyncio.Event()
@@ -169,19 +170,19 @@ class Sockets:
     async def _watch(self) -> None:
         """Say once that too few are open, and once that there are enough again."""
         while True:
-            if await self._within(self._alarm_s, FEWEST):
+            if await self._within(self._alarm_s, self._fewest):
                 await self._changed.wait()
                 continue
             self._alarmed = True
             log.error(
                 "fewer than %d of %d Socket Mode connections are open for %g s: clicks may be lost"
                 " (%s)",
-                FEWEST,
+                self._fewest,
                 self._count,
                 self._alarm_s,
                 self._trouble or "no reason is known",
             )
-            await self._enough(FEWEST)
+            await self._enough(self._fewest)
             self._alarmed = False
             log.warning("recovered: %d Socket Mode connections are open", len(self._open))
 

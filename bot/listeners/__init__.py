@@ -9,6 +9,7 @@ from bot.listeners import (
     crowds,
     events,
     glass,
+    live_check,
     one_tap,
     several,
     starting,
@@ -26,4 +27,5 @@ def register(app: AsyncApp, desk: Desk) -> None:
     commands.register(app, desk)
     crowds.register(app, desk)
     starting.register(app, desk)
+    live_check.register(app, desk)
     events.register(app, desk)

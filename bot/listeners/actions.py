@@ -26,6 +26,7 @@ from bot.tokens import (
     ASK_AGAIN,
     BREAK_GLASS,
     DETAILS,
+    LIVE_CHECK,
     NEXT,
     OPEN_THERE,
     OPTIONS,
@@ -72,7 +73,12 @@ _CHOICES = {
     REJECT: Choice.REJECT,
     REJECT_IN_MODAL: Choice.REJECT,
 }
-_ELSEWHERE = (BREAK_GLASS, SIGN_REVIEW, SHOW_MINE)  # heard in `glass` and `crowds`
+_ELSEWHERE = (  # heard in `glass`, `crowds` and `live_check`
+    BREAK_GLASS,
+    SIGN_REVIEW,
+    SHOW_MINE,
+    LIVE_CHECK,
+)
 _KNOWN = (
     *_CHOICES,
     APPROVE_AT_ONCE,
