@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import ClientError
 
-from bot.sandbox.faults import DELIVERY, Faults
+from bot.sandbox.faults import DELIVERY, Fault, Faults
 from bot.sandbox.request_url import Refused, RequestUrl
 from bot.sandbox.socket_mode import Sockets
 from bot.sandbox.values import Json
@@ -37,6 +37,7 @@ class Delivered:
     transport: str
     ms: int
     error: str | None
+    fault: str | None
     at: float
 
 
@@ -98,24 +99,37 @@ class AppLink:
     ) -> Ack:
         started = monotonic()
         transport = "socket" if self.sockets.count else "http" if self.http.url else "none"
+        fault = self._faults.take(DELIVERY)
         error, body = None, {}
         try:
             async with asyncio.timeout(self.ack_timeout):
-                body = await self._send(transport, kind, payload, retry)
+                body = await self._send(transport, kind, payload, retry, fault)
         except TimeoutError:
             error = TIMED_OUT
         except (Refused, ClientError, OSError) as failure:
             error = str(failure) if isinstance(failure, Refused) else UNREACHABLE
         ms = int((monotonic() - started) * 1000)
         self.log.append(
-            Delivered(kind=kind, name=name, transport=transport, ms=ms, error=error, at=time())
+            Delivered(
+                kind=kind,
+                name=name,
+                transport=transport,
+                ms=ms,
+                error=error,
+                fault=fault.kind if fault else None,
+                at=time(),
+            )
         )
         return Ack(ms=ms, body=body, error=error)
 
     async def _send(
-        self, transport: str, kind: str, payload: Mapping[str, Any], retry: tuple[int, str]
+        self,
+        transport: str,
+        kind: str,
+        payload: Mapping[str, Any],
+        retry: tuple[int, str],
+        fault: Fault | None,
     ) -> Json:
-        fault = self._faults.take(DELIVERY)
         if fault and fault.kind == "lost":
             await asyncio.Event().wait()
         copies = 2 if fault and fault.kind == "twice" else 1
