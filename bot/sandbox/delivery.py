@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from time import monotonic, time
 from typing import Any
@@ -51,8 +51,9 @@ class AppLink:
         request_url: str | None,
         ack_timeout: float,
         retry_delays: tuple[float, ...] = RETRY_DELAYS_S,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
-        self.sockets = Sockets()
+        self.sockets = Sockets(changed)
         self.http = RequestUrl(request_url)
         self.log: deque[Delivered] = deque(maxlen=10_000)
         self._faults = faults

@@ -73,6 +73,7 @@ class Sandbox:
                 request_url=request_url,
                 ack_timeout=ack_timeout,
                 retry_delays=retry_delays,
+                changed=self.workspace.touch,
             ),
             now=now,
         )

@@ -50,10 +50,12 @@ class TroubleApi:
             fault = self._slack.faults.add_json(await json_body(request))
         except ValueError as wrong:
             return bad(str(wrong))
+        self._slack.workspace.touch()
         return web.json_response({"ok": True, **asdict(fault)})
 
     async def _clear_faults(self, _request: web.Request) -> web.Response:
         self._slack.faults.clear()
+        self._slack.workspace.touch()
         return web.json_response({"ok": True})
 
     async def _disturb(self, request: web.Request) -> web.Response:

@@ -83,6 +83,25 @@ async def test_the_panel_sees_trouble_come_and_go(
     ]
 
 
+async def test_people_see_at_once_whether_the_app_is_connected(sandbox: Sandbox) -> None:
+    """A socket that opens or closes, and trouble that is stored, wake whoever watches."""
+    bob = sandbox.person("U0BOB")
+    before = await bob.state()
+    assert before["connected"]["sockets"] == 0
+    async with SocketApp(sandbox):
+        opened = await bob.state(since=before["revision"], wait=5)
+        assert opened["connected"]["sockets"] == 1
+        async with ClientSession() as session:
+            await session.post(f"{sandbox.url}/faults", json={"kind": "http_500", "times": 2})
+            stored = await bob.state(since=opened["revision"], wait=5)
+            assert stored["faults"] == 1
+            await session.delete(f"{sandbox.url}/faults")
+    closed = await bob.state(since=stored["revision"], wait=5)
+    while closed["connected"]["sockets"]:
+        closed = await bob.state(since=closed["revision"], wait=5)
+    assert closed["faults"] == 0
+
+
 async def test_the_app_is_listed_before_anybody_wrote_there(sandbox: Sandbox) -> None:
     """Everybody of the workspace has the app in the sidebar; somebody external has not."""
     bob, eve = sandbox.person("U0BOB"), sandbox.person("U0EVE")

@@ -47,10 +47,10 @@ export class Modal {
     const first = Object.keys(this.view.errors)[0];
     const rows = [...this.dialog.querySelectorAll("[data-block]")];
     const row = rows.find((one) => one.dataset.block === (first ?? key));
-    const inside = "input, textarea, select, button";
+    const inside = "input, textarea, select, summary, button";
     (row?.querySelector(inside) ?? this.dialog.querySelector("[autofocus]") ??
-      this.dialog.querySelector(".sheet-body :is(input, textarea, select)") ??
-      this.dialog.querySelector("footer .primary") ?? this.dialog)?.focus();
+      this.dialog.querySelector(".sheet-body :is(input, textarea, select, .multi summary)") ??
+      this.dialog.querySelector("footer .primary") ?? this.dialog.querySelector("footer .button"))?.focus();
   }
 
   draw() {
@@ -63,7 +63,9 @@ export class Modal {
       h(
         "header",
         {},
-        h("span", { class: "avatar bot", "aria-hidden": true }, icon("check")),
+        view.depth > 1
+          ? h("button", { type: "button", class: "ghost", "aria-label": "Back", onclick: () => this.close(false) }, icon("back"))
+          : h("span", { class: "avatar bot", "aria-hidden": true }, icon("check")),
         h("h2", { id: "modal-title" }, words(view.title)),
         h("button", { type: "button", class: "ghost", "aria-label": "Close", onclick: () => this.close(true) }, icon("close")),
       ),
@@ -107,7 +109,8 @@ export class Modal {
     if (this.drafts.has(key)) current = this.drafted(element, this.drafts.get(key));
     const dispatch = (value) =>
       block.dispatch_action &&
-      this.act("click_view", { action_id: element.action_id, block_id: block.block_id, value });
+      this.act("click_view",
+        { action_id: element.action_id, block_id: block.block_id, value, values: this.values() });
     const made = control(element, current, dispatch);
     this.readers.set(key, made.read);
     const error = this.view.errors[block.block_id];
@@ -117,7 +120,7 @@ export class Modal {
       inner.setAttribute("aria-invalid", "true");
       inner.setAttribute("aria-describedby", errorId);
     }
-    const grouped = inner.classList.contains("options");
+    const grouped = inner.matches(".options, .multi");
     return h(
       grouped ? "fieldset" : "label",
       { class: `block field${error ? " wrong" : ""}`, "data-block": block.block_id, "data-input": block.block_id },
@@ -138,8 +141,10 @@ export class Modal {
     return {
       value,
       selected_option: all.find((option) => option.value === value),
-      selected_options: all.filter((option) => Array.isArray(value) && value.includes(option.value)),
+      selected_options: (Array.isArray(value) ? value : [])
+        .map((one) => all.find((option) => option.value === one)),
       selected_date: value,
+      selected_time: value,
       selected_date_time: value,
     };
   }

@@ -1,0 +1,38 @@
+// A <details> that behaves as a menu: Esc and leaving it close it, arrows walk through it.
+
+export function popup(details, closed = () => {}) {
+  const items = () => [...details.querySelectorAll(".menu :is(button, input)")].filter((one) => one.offsetParent);
+  const close = () => {
+    details.open = false;
+  };
+  details.addEventListener("toggle", () => {
+    if (!details.open) closed();
+  });
+  details.addEventListener("focusout", (event) => {
+    if (event.relatedTarget && !details.contains(event.relatedTarget)) close();
+  });
+  details.addEventListener("keydown", (event) => {
+    if (!details.open) return;
+    if (event.key === "Escape") {
+      // The menu goes, not the dialog or thread it stands in.
+      event.preventDefault();
+      event.stopPropagation();
+      close();
+      details.querySelector("summary").focus();
+    }
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const all = items();
+    const next = all[all.indexOf(document.activeElement) + step];
+    (next ?? (step > 0 ? all.at(-1) : details.querySelector("summary")))?.focus();
+  });
+  return details;
+}
+
+// A press elsewhere closes what is open: a press on plain text moves no focus.
+document.addEventListener("pointerdown", (event) => {
+  for (const open of document.querySelectorAll("details[open]:is(.overflow, .multi, .lightning)")) {
+    if (!open.contains(event.target)) open.open = false;
+  }
+});
