@@ -97,6 +97,7 @@ const page = {
   drawer(open) {
     document.body.classList.toggle("drawer", open);
     $("menu").setAttribute("aria-expanded", String(open));
+    if (open) $("person").focus();
   },
 
   remember() {

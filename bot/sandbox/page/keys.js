@@ -6,8 +6,10 @@ import { people } from "./sidebar.js";
 const typing = (node) => node?.matches?.("input, textarea, select, [contenteditable]");
 
 function escape(page) {
-  if (document.body.classList.contains("drawer")) page.drawer(false);
-  else if (page.thread) page.closeThread();
+  if (document.body.classList.contains("drawer")) {
+    page.drawer(false);
+    document.getElementById("menu").focus();
+  } else if (page.thread) page.closeThread();
   else page.trouble.toggle(false);
 }
 
