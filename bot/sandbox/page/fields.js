@@ -18,7 +18,7 @@ function select(element, current, changed) {
   const chosen = current?.selected_option?.value;
   const control = h(
     "select",
-    { class: "select", "aria-label": words(element.placeholder) || undefined },
+    { class: "select" },
     h("option", { value: "", disabled: true, hidden: true }, words(element.placeholder) || "Choose an option"),
     grouped(element, (option) => h("option", { value: option.value }, words(option.text))),
   );
@@ -83,7 +83,7 @@ const PICKERS = {
 
 function dated(element, current, changed) {
   const { type, key, shown, told } = PICKERS[element.type];
-  const control = h("input", { class: "input date", type, "aria-label": words(element.placeholder) || undefined });
+  const control = h("input", { class: "input date", type });
   control.value = current?.[key] ? shown(current[key]) : "";
   const read = () => (control.value ? told(control.value) : null);
   control.addEventListener("change", () => changed(read(), control));
@@ -113,7 +113,14 @@ export function control(element, current, changed = () => {}) {
   }
 }
 
-// A control outside an input block acts at once; its label is the placeholder.
+const UNNAMED = {
+  static_select: "Choose an option", datepicker: "Date", timepicker: "Time", datetimepicker: "Date and time",
+};
+
+// A control outside an input block acts at once, and has no label but its placeholder.
 export function field(element, current, ctx, act) {
-  return control(element, current, act).node;
+  const { node } = control(element, current, act);
+  const name = words(element.placeholder) || UNNAMED[element.type];
+  if (name && node.matches("input, select")) node.setAttribute("aria-label", name);
+  return node;
 }
