@@ -19,6 +19,15 @@ class Command:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Shortcut:
+    """A global shortcut the app registered."""
+
+    name: str
+    callback_id: str
+    description: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Manifest:
     """The parts of a Slack app manifest the sandbox acts on."""
 
@@ -27,6 +36,7 @@ class Manifest:
     events: frozenset[str] = frozenset()
     metadata_types: frozenset[str] = frozenset()
     commands: tuple[Command, ...] = ()
+    shortcuts: tuple[Shortcut, ...] = ()
     interactivity: bool = False
     home_tab: bool = False
     messages_tab: bool = True
@@ -35,6 +45,10 @@ class Manifest:
     def command(self, name: str) -> Command | None:
         """Return the registered command of that name, if any."""
         return next((one for one in self.commands if one.command == name), None)
+
+    def shortcut(self, callback_id: str) -> Shortcut | None:
+        """Return the registered global shortcut of that id, if any."""
+        return next((one for one in self.shortcuts if one.callback_id == callback_id), None)
 
 
 def parse(document: Mapping[str, Any]) -> Manifest:
@@ -52,6 +66,11 @@ def parse(document: Mapping[str, Any]) -> Manifest:
         commands=tuple(
             Command(**{k: v for k, v in one.items() if k in fields})
             for one in features.get("slash_commands") or []
+        ),
+        shortcuts=tuple(
+            Shortcut(**{k: v for k, v in one.items() if k != "type"})
+            for one in features.get("shortcuts") or []
+            if one["type"] == "global"
         ),
         interactivity=bool((settings.get("interactivity") or {}).get("is_enabled")),
         home_tab=bool(app_home.get("home_tab_enabled")),

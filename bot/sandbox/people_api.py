@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from aiohttp import web
 
-from bot.sandbox import changes, commands, seed, seen
+from bot.sandbox import changes, commands, seed, seen, shortcuts
 from bot.sandbox.acts import NotPossible, Outcome
 from bot.sandbox.bodies import bad, json_body
 from bot.sandbox.local_slack import LocalSlack
@@ -56,6 +56,7 @@ class PeopleApi:
             "submit": lambda b: people.submit(b["user"], b.get("values") or {}),
             "close": lambda b: people.close(b["user"], everything=b.get("everything", False)),
             "open_home": lambda b: people.open_home(b["user"], b.get("tab", "home")),
+            "shortcut": lambda b: shortcuts.shortcut(slack, b["user"], b["callback_id"]),
             "slash": lambda b: commands.slash(
                 slack,
                 b["user"],

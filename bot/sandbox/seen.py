@@ -129,6 +129,10 @@ def state(slack: LocalSlack, user: str, channel: str | None = None) -> Json:
             }
             for one in slack.manifest.commands
         ],
+        "shortcuts": [
+            {"name": one.name, "callback_id": one.callback_id, "description": one.description}
+            for one in slack.manifest.shortcuts
+        ],
         "users": [_user(one) for one in workspace.users.values()],
         "groups": [
             {"id": g.id, "handle": g.handle, "name": g.name, "users": list(g.users)}
