@@ -113,26 +113,25 @@ export class Modal {
         { action_id: element.action_id, block_id: block.block_id, value, values: this.values() });
     const made = control(element, current, dispatch);
     this.readers.set(key, made.read);
-    const error = this.view.errors[block.block_id];
-    const errorId = `error-${block.block_id}`;
-    const inner = made.node;
-    if (error) {
-      inner.setAttribute("aria-invalid", "true");
-      inner.setAttribute("aria-describedby", errorId);
-    }
+    return this.row(block, made.node, this.view.errors[block.block_id]);
+  }
+
+  // A label is the name of its input; the error and the hint describe it.
+  row(block, inner, error) {
+    const id = `field-${block.block_id}`;
     const grouped = inner.matches(".options, .multi");
+    const said = [error && `${id}-error`, block.hint && `${id}-hint`].filter(Boolean).join(" ");
+    inner.id = id;
+    if (error) inner.setAttribute("aria-invalid", "true");
+    if (said) inner.setAttribute("aria-describedby", said);
     return h(
-      grouped ? "fieldset" : "label",
+      grouped ? "fieldset" : "div",
       { class: `block field${error ? " wrong" : ""}`, "data-block": block.block_id, "data-input": block.block_id },
-      h(
-        grouped ? "legend" : "span",
-        { class: "label" },
-        words(block.label),
-        block.optional && h("small", {}, " (optional)"),
-      ),
+      h(grouped ? "legend" : "label", { class: "label", for: grouped ? undefined : id },
+        words(block.label), block.optional && h("small", {}, " (optional)")),
       inner,
-      error && h("span", { class: "error", id: errorId, role: "alert" }, icon("warn"), error),
-      block.hint && h("small", { class: "hint" }, words(block.hint)),
+      error && h("span", { class: "error", id: `${id}-error`, role: "alert" }, icon("warn"), error),
+      block.hint && h("small", { class: "hint", id: `${id}-hint` }, words(block.hint)),
     );
   }
 

@@ -9,7 +9,9 @@ export function popup(details, closed = () => {}) {
     if (!details.open) closed();
   });
   details.addEventListener("focusout", (event) => {
-    if (event.relatedTarget && !details.contains(event.relatedTarget)) close();
+    // A press on a label moves the focus to whatever holds the menu; that is not leaving it.
+    const to = event.relatedTarget;
+    if (to && !details.contains(to) && !to.contains(details)) close();
   });
   details.addEventListener("keydown", (event) => {
     if (!details.open) return;
