@@ -13,6 +13,7 @@ export class Modal {
     this.view = null;
     this.readers = new Map();
     this.drafts = new Map();
+    this.sending = null;
     this.dialog.addEventListener("cancel", (event) => {
       event.preventDefault();
       this.close(true);
@@ -57,6 +58,7 @@ export class Modal {
     const { view } = this;
     this.readers.clear();
     const submit = view.submit && h("button", { class: "button primary", type: "submit" }, words(view.submit));
+    if (submit && this.sending === view.id) submit.setAttribute("aria-busy", "true");
     const form = h(
       "form",
       { class: "sheet", novalidate: true },
@@ -78,7 +80,7 @@ export class Modal {
         submit,
       ),
     );
-    form.addEventListener("submit", (event) => this.submit(event, submit));
+    form.addEventListener("submit", (event) => this.submit(event));
     form.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) form.requestSubmit();
     });
@@ -154,15 +156,24 @@ export class Modal {
     return values;
   }
 
-  async submit(event, button) {
+  // News may draw the view anew while the app thinks; the button goes on saying so.
+  async submit(event) {
     event.preventDefault();
-    if (!this.view.submit || button.getAttribute("aria-busy")) return;
-    button.setAttribute("aria-busy", "true");
+    if (!this.view.submit || this.sending) return;
+    this.sending = this.view.id;
+    this.busy(true);
     try {
       await this.act("submit", { values: this.values() });
     } finally {
-      button.removeAttribute("aria-busy");
+      this.sending = null;
+      this.busy(false);
     }
+  }
+
+  busy(on) {
+    const button = this.dialog.querySelector("button[type=submit]");
+    if (on) button?.setAttribute("aria-busy", "true");
+    else button?.removeAttribute("aria-busy");
   }
 
   close(everything) {
