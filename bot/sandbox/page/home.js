@@ -2,6 +2,8 @@
 
 import { blocks } from "./blocks.js";
 import { h, reconcile } from "./dom.js";
+import { control } from "./fields.js";
+import { row } from "./row.js";
 import { zoneName } from "./zone.js";
 
 const $ = (id) => document.getElementById(id);
@@ -17,11 +19,27 @@ function tab(name, page, channel) {
   return { key: name, signature: JSON.stringify([here, news, channel.id]), value: { node } };
 }
 
+const readers = new Map();
+
+// What stands in the inputs of the view there is now; it goes along with every click.
+function filled(view) {
+  const asked = view.blocks.filter((one) => one.type === "input" && readers.has(one.block_id));
+  return Object.fromEntries(asked.map((one) => [one.block_id, readers.get(one.block_id)()]));
+}
+
 // Each block is kept while it stays the same, so that focus and scrolling survive a new Home view.
 function rows(view, page) {
-  const click = (action_id, block_id, value) => page.act("click_view", { action_id, block_id, value, home: true });
+  const click = (action_id, block_id, value) =>
+    page.act("click_view", { action_id, block_id, value, values: filled(page.state.home), home: true });
   const values = view.state.values;
-  const ctx = { id: "home", people: page.people(), values, input: () => null, click };
+  const input = (block) => {
+    const { element, block_id } = block;
+    const dispatch = (value) => block.dispatch_action && click(element.action_id, block_id, value);
+    const made = control(element, values[block_id]?.[element.action_id], dispatch);
+    readers.set(block_id, made.read);
+    return row(block, made.node);
+  };
+  const ctx = { id: "home", people: page.people(), values, input, click };
   return view.blocks.map((block, place) => ({
     key: `${page.me}/${place}`,
     signature: JSON.stringify([block, values[block.block_id], zoneName()]),

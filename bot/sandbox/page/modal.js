@@ -3,6 +3,7 @@
 import { blocks } from "./blocks.js";
 import { h, icon } from "./dom.js";
 import { control } from "./fields.js";
+import { row } from "./row.js";
 import { words } from "./text.js";
 
 export class Modal {
@@ -115,26 +116,7 @@ export class Modal {
         { action_id: element.action_id, block_id: block.block_id, value, values: this.values() });
     const made = control(element, current, dispatch);
     this.readers.set(key, made.read);
-    return this.row(block, made.node, this.view.errors[block.block_id]);
-  }
-
-  // A label is the name of its input; the error and the hint describe it.
-  row(block, inner, error) {
-    const id = `field-${block.block_id}`;
-    const grouped = inner.matches(".options, .multi");
-    const said = [error && `${id}-error`, block.hint && `${id}-hint`].filter(Boolean).join(" ");
-    inner.id = id;
-    if (error) inner.setAttribute("aria-invalid", "true");
-    if (said) inner.setAttribute("aria-describedby", said);
-    return h(
-      grouped ? "fieldset" : "div",
-      { class: `block field${error ? " wrong" : ""}`, "data-block": block.block_id, "data-input": block.block_id },
-      h(grouped ? "legend" : "label", { class: "label", for: grouped ? undefined : id },
-        words(block.label), block.optional && h("small", {}, " (optional)")),
-      inner,
-      error && h("span", { class: "error", id: `${id}-error`, role: "alert" }, icon("warn"), error),
-      block.hint && h("small", { class: "hint", id: `${id}-hint` }, words(block.hint)),
-    );
+    return row(block, made.node, this.view.errors[block.block_id]);
   }
 
   drafted(element, value) {

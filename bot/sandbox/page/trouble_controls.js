@@ -35,7 +35,10 @@ export function told(fault) {
 
 const press = (name, onclick) => h("button", { type: "button", class: "button", onclick }, name);
 const part = (name, ...inner) => h("section", {}, h("h2", {}, name), inner);
-const labelled = (name, control) => h("label", {}, h("span", {}, name), control);
+const labelled = (name, control) => {
+  control.id = `brew-${name.toLowerCase().replaceAll(/\W+/g, "-")}`;
+  return h("div", {}, h("label", { for: control.id }, name), control);
+};
 const choices = (pairs) => pairs.map(([value, name]) => h("option", { value }, name));
 
 function callForm(panel, methods) {
