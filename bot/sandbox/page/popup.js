@@ -11,7 +11,7 @@ export function popup(details, closed = () => {}) {
   details.addEventListener("focusout", (event) => {
     // A press on a label moves the focus to whatever holds the menu; that is not leaving it.
     const to = event.relatedTarget;
-    if (to && !details.contains(to) && !to.contains(details)) close();
+    if (to && !pressing && !details.contains(to) && !to.contains(details)) close();
   });
   details.addEventListener("keydown", (event) => {
     if (!details.open) return;
@@ -32,8 +32,12 @@ export function popup(details, closed = () => {}) {
   return details;
 }
 
-// A press elsewhere closes what is open: a press on plain text moves no focus.
-document.addEventListener("pointerdown", (event) => {
+// A press elsewhere closes what is open, but not before the press has done what it is for: a list
+// that folds up under the pointer would move away the button that is being pressed.
+let pressing = false;
+document.addEventListener("pointerdown", () => { pressing = true; }, true);
+for (const end of ["pointerup", "pointercancel"]) document.addEventListener(end, () => { pressing = false; }, true);
+document.addEventListener("click", (event) => {
   for (const open of document.querySelectorAll("details[open]:is(.overflow, .multi, .lightning)")) {
     if (!open.contains(event.target)) open.open = false;
   }
