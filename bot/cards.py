@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot import elsewhere, pressing_words, quorum, rules, wording
+from bot import elsewhere, pressing_words, progress_line, quorum, rules, wording
 from bot.blocks import context, header, section
 from bot.gate_options import button_labels, link_there, option_field
 from bot.literal import ELLIPSIS, Block, cut, escaped, one_line, plain, run_of, visible
@@ -27,7 +27,7 @@ from bot.tokens import (
     Target,
     option_action,
 )
-from bot.wording import MASK, Line, Moment, Part
+from bot.wording import MASK, Line
 from engine import Checkpoint, CheckpointState, CheckpointView, Effect, Fact, Voice
 
 _MOST_PROMPT = 500
@@ -82,26 +82,13 @@ def _end_notice(view: CheckpointView) -> Message:
     return Message(escaped(said, _MOST_TEXT), blocks)
 
 
-def run_result(view: CheckpointView) -> Message:
-    """The thread reply with what became of the run."""
-    outcome = wording.run_outcome(view.run)
-    bits: list[Part] = [f"run {one_line(view.run.id)}"]
-    if view.run.ended_at is not None:
-        bits.insert(0, Moment(view.run.ended_at))
-    said = outcome
-    if view.called_off is not None:
-        bits.append(wording.calling_off(view.called_off))
-        said = f"{outcome}. {wording.calling_off(view.called_off)}"
-    blocks = (section(outcome), context(tuple(bits)))
-    return Message(escaped(said, _MOST_TEXT), blocks)
-
-
 def _waiting(view: CheckpointView) -> Message:
     checkpoint = view.checkpoint
     blocks = (
         header(wording.header(view)),
         prompt_block(checkpoint),
         *fact_blocks(checkpoint.facts),
+        *progress_blocks(view),
         *(context(line) for line in request_lines(view)),
         *(section(said) for said in pressing_words.shortfall(checkpoint)),
         _decision_buttons(checkpoint),
@@ -139,6 +126,7 @@ def _settled(view: CheckpointView) -> Message:
         *why_blocks(view),
         prompt_block(checkpoint),
         *fact_blocks(checkpoint.facts),
+        *progress_blocks(view),
         context((*_about(view), _digest(checkpoint))),
         buttons(checkpoint, *([ASK_AGAIN] if _offers_to_ask(view) else []), DETAILS),
     )
@@ -194,6 +182,7 @@ def spoken(view: CheckpointView) -> str:
         f"{ending}.",
         *(f"{said}." for said in pressing_words.shortfall(checkpoint)),
         *(f"{said}." for said in rules.notable(checkpoint)),
+        progress_line.what_follows(view),
         wording.consequence(view),
     )
     return escaped(" ".join(part for part in said if part), _MOST_TEXT)
@@ -227,6 +216,12 @@ def fact_blocks(facts: tuple[Fact, ...]) -> tuple[Block, ...]:
         for fact in facts[:_MOST_FACTS]
     ]
     return ({"type": "rich_text", "elements": lines},) if lines else ()
+
+
+def progress_blocks(view: CheckpointView) -> tuple[Block, ...]:
+    """How far the run has come, in one line; none for a run whose tasks are not known here."""
+    line = progress_line.line(view)
+    return (context((line,)),) if line else ()
 
 
 def why_blocks(view: CheckpointView) -> tuple[Block, ...]:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import partial
 from typing import assert_never
 
-from bot import cards, glass_notices
+from bot import cards, glass_notices, outcomes
 from bot.config import Settings
 from bot.directory import Directory
 from bot.mentions import mentioning
@@ -77,7 +77,7 @@ class Notifier:
             case DeliveryKind.EXPIRED:
                 return await reply(self._slack, view, cards.expired_notice(view), broadcast=True)
             case DeliveryKind.RUN_ENDED:
-                return await reply(self._slack, view, cards.run_result(view))
+                return await reply(self._slack, view, outcomes.run_result(view))
             case DeliveryKind.ELSEWHERE:
                 return await reply(self._slack, view, cards.elsewhere_notice(view), broadcast=True)
             case DeliveryKind.GLASS_BROKEN:

@@ -146,6 +146,7 @@ if TYPE_CHECKING:
         Outcome,
         RetryLater,
     )
+    from engine.progress import Progress, Stage
     from engine.queries import (
         approver_groups,
         backend_statuses,
@@ -250,6 +251,7 @@ if TYPE_CHECKING:
     from engine.views import (
         CalledOff,
         CheckpointView,
+        Failure,
         Page,
         PendingSummary,
         PersonView,
@@ -415,6 +417,9 @@ _HOME = {
     "Ruling": ("engine.policy", "Ruling"),
     "Settled": ("engine.policy", "Settled"),
     "CheckpointView": ("engine.views", "CheckpointView"),
+    "Failure": ("engine.views", "Failure"),
+    "Progress": ("engine.progress", "Progress"),
+    "Stage": ("engine.progress", "Stage"),
     "Page": ("engine.views", "Page"),
     "PersonView": ("engine.views", "PersonView"),
     "RunView": ("engine.views", "RunView"),
@@ -622,6 +627,7 @@ __all__ = [
     "Exported",
     "Fact",
     "FactRead",
+    "Failure",
     "FileLock",
     "Filed",
     "Finding",
@@ -672,6 +678,7 @@ __all__ = [
     "PrefectKey",
     "Principal",
     "PrincipalKind",
+    "Progress",
     "Prospect",
     "PythonCall",
     "Reach",
@@ -701,6 +708,7 @@ __all__ = [
     "Show",
     "Signed",
     "SignoffError",
+    "Stage",
     "Standing",
     "Standstill",
     "StillAsked",
