@@ -228,15 +228,15 @@ def why_blocks(view: CheckpointView) -> tuple[Block, ...]:
     """Why it ended, in the words of those who ended it; none where they gave none."""
     if view.checkpoint.state is CheckpointState.CANCELLED:
         reason = "" if view.called_off is None else view.called_off.reason.strip()
-        return _quoted([[run_of(reason, _MOST_REASON)]] if reason else [])
+        return quoted([[run_of(reason, _MOST_REASON)]] if reason else [])
     if (rule := rules.approved_by(view.checkpoint)) is not None:
-        return _quoted([[run_of(rules.expression(rule), _MOST_REASON)]])
+        return quoted([[run_of(rules.expression(rule), _MOST_REASON)]])
     return _reasons(wording.deciders(view))
 
 
 def _reasons(voices: Sequence[Voice]) -> tuple[Block, ...]:
     spoken = [voice for voice in voices if voice.reason.strip()][:_MOST_REASONS]
-    return _quoted(
+    return quoted(
         [
             [
                 *([run_of(f"{wording.voice_of(voice)}: ", _MOST_LABEL)] * (len(voices) > 1)),
@@ -247,7 +247,8 @@ def _reasons(voices: Sequence[Voice]) -> tuple[Block, ...]:
     )
 
 
-def _quoted(said: Sequence[list[Block]]) -> tuple[Block, ...]:
+def quoted(said: Sequence[list[Block]]) -> tuple[Block, ...]:
+    """What people said, each with a line at its side; nothing where nothing was said."""
     quotes = [{"type": "rich_text_quote", "elements": runs} for runs in said]
     return ({"type": "rich_text", "elements": quotes},) if quotes else ()
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import partial
 from typing import assert_never
 
-from bot import cards, glass_notices, outcomes
+from bot import cards, glass_notices, outcomes, votes
 from bot.config import Settings
 from bot.directory import Directory
 from bot.mentions import mentioning
@@ -76,6 +76,8 @@ class Notifier:
                 return await self._draw(view, delivery)
             case DeliveryKind.EXPIRED:
                 return await reply(self._slack, view, cards.expired_notice(view), broadcast=True)
+            case DeliveryKind.VOTE:
+                return await self._tell_of_vote(view, delivery)
             case DeliveryKind.RUN_ENDED:
                 return await reply(self._slack, view, outcomes.run_result(view))
             case DeliveryKind.ELSEWHERE:
@@ -152,6 +154,12 @@ class Notifier:
             return False
         was = await self._store.read(partial(was_posted, checkpoint_id=view.checkpoint.id))
         return not was
+
+    async def _tell_of_vote(self, view: CheckpointView, delivery: Delivery) -> Outcome:
+        said = votes.voice_of(view, delivery.payload.get("decision"))
+        if said is None:
+            return Delivered()  # they have voted anew since: that is told instead
+        return await reply(self._slack, view, votes.told(view, said))
 
     async def _tell_of_glass(self, view: CheckpointView) -> Outcome:
         """Post the notice, or redraw it once somebody has signed."""

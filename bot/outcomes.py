@@ -62,7 +62,7 @@ def _last_words(failure: Failure | None) -> tuple[Block, ...]:
 
 
 def _end_of(text: str) -> str:
-    while length(text) > _MOST_LOG:
-        _, newline, rest = text.partition("\n")
-        text = rest if newline else ELLIPSIS + text[-(_MOST_LOG // 2) :]
-    return text
+    while length(text) > _MOST_LOG and "\n" in text:
+        text = text.partition("\n")[2]
+    # A character takes two units at most, and the ellipsis one.
+    return text if length(text) <= _MOST_LOG else ELLIPSIS + text[-(_MOST_LOG // 2 - 1) :]

@@ -77,6 +77,7 @@ def checkpoint_view(tx: Tx, checkpoint_id: str) -> CheckpointView | None:
             identity=decision.identity,
             decided_at=decision.decided_at,
             broke_glass=decision.broke_glass,
+            decision=decision.id,
             lapsed=tuple(f for f in counted_last if f.person == decision.person_id),
         )
         for decision in counting

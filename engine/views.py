@@ -44,6 +44,7 @@ class Voice:
     identity: Identity
     decided_at: datetime
     broke_glass: bool = False
+    decision: int | None = None  # its number on record
     lapsed: tuple[Finding, ...] = ()  # why it did not count when the latest answer came
 
 

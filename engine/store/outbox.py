@@ -29,6 +29,7 @@ class DeliveryKind(StrEnum):
 
     POSTING = "posting"  # make one copy of a card true
     EXPIRED = "expired"  # tell the channel that nobody decided
+    VOTE = "vote"  # tell the thread that somebody voted, where one vote is not enough
     RUN_ENDED = "run_ended"  # tell the thread what became of the run
     ELSEWHERE = "elsewhere"  # tell the thread what became of its gate on another engine
     GLASS_BROKEN = "glass_broken"  # tell the channel that the glass was broken, and who reviewed it

@@ -57,6 +57,7 @@ def test_long_lines_are_cut_from_their_beginning() -> None:
     assert_message(told)
     assert words(told.blocks).endswith("the end")
     assert len(words(told.blocks)) < 1_500
+    assert words(run_result(_failed(log_tail="𝔘" * 1_900)).blocks).endswith("…" + "𝔘" * 599)
 
 
 def test_a_success_says_how_long_it_took() -> None:
