@@ -14,13 +14,13 @@ from bot.cards import (
     prompt_block,
     request_lines,
     target_of,
-    why_blocks,
 )
 from bot.details import details_blocks
 from bot.forms import form_blocks, input_block_id, reason_block_id
 from bot.literal import Block, cut, one_line, plain
 from bot.notices import counted, form_too_large, standing_still
 from bot.quorum import lapsed_lines, missing
+from bot.quotes import why_blocks
 from bot.refusals import reason_refused, refusal
 from bot.tokens import (
     APPROVE_IN_MODAL,
@@ -64,8 +64,9 @@ def decision_form(
     """The request restated, and what this choice asks for.
 
     `notice` stands on top; drawn again with one, the form keeps what was typed. `place` is
-    where the card is, such as `#deploys`. `option` is chosen already, `reason` typed already. What has ended shows its
-    end instead, and a form that Slack would not take where else it can be filled in.
+    where the card is, such as `#deploys`. `option` is chosen already, `reason` typed already.
+    What has ended shows its end instead, and a form that Slack would not take where else it
+    can be filled in.
     """
     checkpoint = view.checkpoint
     if not checkpoint.is_open:

@@ -2,8 +2,9 @@
 
 from bot import quorum, wording
 from bot.blocks import context, section
-from bot.cards import Message, quoted
+from bot.cards import Message
 from bot.literal import cut, escaped, one_line, run_of
+from bot.quotes import quoted
 from bot.wording import Line, Moment
 from engine import CheckpointView, Choice, Voice
 

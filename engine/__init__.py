@@ -126,7 +126,15 @@ if TYPE_CHECKING:
         TaskId,
         TaskState,
     )
-    from engine.outbox import Outbox, adopt, record_held, record_posted, record_shown, repost
+    from engine.outbox import (
+        Outbox,
+        adopt,
+        record_held,
+        record_posted,
+        record_shown,
+        repost,
+        tell_in_full,
+    )
     from engine.people import LocalMode, Wanted, grant, revoke, sync_file
     from engine.policy import (
         REASON_LIMIT,
@@ -417,6 +425,7 @@ _HOME = {
     "Ruling": ("engine.policy", "Ruling"),
     "Settled": ("engine.policy", "Settled"),
     "CheckpointView": ("engine.views", "CheckpointView"),
+    "tell_in_full": ("engine.outbox", "tell_in_full"),
     "Failure": ("engine.views", "Failure"),
     "Progress": ("engine.progress", "Progress"),
     "Stage": ("engine.progress", "Stage"),
@@ -852,6 +861,7 @@ __all__ = [
     "sync_file",
     "targets_of",
     "task_history",
+    "tell_in_full",
     "ticks_of",
     "to_airflow",
     "to_prefect",
