@@ -100,6 +100,7 @@ if TYPE_CHECKING:
     from engine.lifecycle import action_on_expiry, is_extendable, is_extended
     from engine.linking import LinkCode, Linked, ask_link, confirm_link, unlink
     from engine.liveness import holder_name
+    from engine.mine import Tally, groups_mine, mine_page
     from engine.mirror import Mirror
     from engine.model import (
         BY_PEOPLE,
@@ -127,6 +128,7 @@ if TYPE_CHECKING:
         TaskState,
     )
     from engine.outbox import Outbox, adopt, record_held, record_posted, record_shown, repost
+    from engine.overview import Overview, Said, expires_soon, overview_of
     from engine.people import LocalMode, Wanted, grant, revoke, sync_file
     from engine.policy import (
         REASON_LIMIT,
@@ -154,7 +156,6 @@ if TYPE_CHECKING:
         granted_groups,
         listed_checkpoints,
         listed_runs,
-        mine_page,
         pending_page,
         pending_summary,
         roles,
@@ -458,7 +459,13 @@ _HOME = {
     "Grant": ("engine.entitlement", "Grant"),
     "listed_checkpoints": ("engine.queries", "listed_checkpoints"),
     "listed_runs": ("engine.queries", "listed_runs"),
-    "mine_page": ("engine.queries", "mine_page"),
+    "mine_page": ("engine.mine", "mine_page"),
+    "groups_mine": ("engine.mine", "groups_mine"),
+    "Tally": ("engine.mine", "Tally"),
+    "Overview": ("engine.overview", "Overview"),
+    "Said": ("engine.overview", "Said"),
+    "expires_soon": ("engine.overview", "expires_soon"),
+    "overview_of": ("engine.overview", "overview_of"),
     "pending_page": ("engine.queries", "pending_page"),
     "roles": ("engine.queries", "roles"),
     "run_view": ("engine.queries", "run_view"),
@@ -659,6 +666,7 @@ __all__ = [
     "Outbox",
     "Outcome",
     "Overruled",
+    "Overview",
     "Page",
     "PendingSummary",
     "PersonFile",
@@ -692,6 +700,7 @@ __all__ = [
     "RunState",
     "RunView",
     "RunnerSettings",
+    "Said",
     "Schedule",
     "Schedules",
     "Settled",
@@ -709,6 +718,7 @@ __all__ = [
     "StoreError",
     "Surface",
     "SystemClock",
+    "Tally",
     "Targets",
     "Task",
     "TaskEvent",
@@ -764,6 +774,7 @@ __all__ = [
     "examples",
     "expected_json",
     "expire_now",
+    "expires_soon",
     "explain",
     "export_trail",
     "file_of",
@@ -772,6 +783,7 @@ __all__ = [
     "grant",
     "granted_groups",
     "groups_chosen",
+    "groups_mine",
     "groups_pending",
     "headcount_of",
     "holder_name",
@@ -804,6 +816,7 @@ __all__ = [
     "one_voice_each",
     "option_label",
     "outcomes_of",
+    "overview_of",
     "pending_page",
     "pending_summary",
     "person_file",
