@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from engine import lifecycle
-from engine.identity import Caller, Entitlement, PersonId
+from engine.identity import Caller, Entitlement, PersonId, Principal, Role, Standing
 from engine.mine import Tally, mine_tallied
 from engine.model import Checkpoint, Choice
 from engine.people import roles_of
@@ -17,6 +17,7 @@ from engine.views import Page
 
 SOON = timedelta(hours=6)
 _LAST_PART = 4  # of a short time only its last quarter is soon
+_MOST_ADMINS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Overview:
     asked: tuple[Checkpoint, ...]  # of runs they started, the newest first
     said: tuple[Said, ...]  # what they answered, the latest first
     filed: PersonFile | None  # accounts and delegations; None for one never seen
+    admins: tuple[str, ...] = ()  # whom a colleague without any role can ask for one
 
 
 def overview_of(
@@ -64,6 +66,7 @@ def overview_of(
         asked=_asked(tx, same, latest, list(held)),
         said=_said(tx, same, latest, list(held)),
         filed=None if person_id is None else person_file(tx, person_id),
+        admins=() if held or not _is_colleague(caller) else _admins(tx),
     )
 
 
@@ -71,6 +74,26 @@ def expires_soon(checkpoint: Checkpoint, at: datetime) -> bool:
     """Whether little time is left: six hours at most, or the last quarter of a shorter time."""
     whole = checkpoint.expires_at - checkpoint.created_at
     return checkpoint.expires_at - at <= min(SOON, whole / _LAST_PART)
+
+
+def _is_colleague(caller: Caller) -> bool:
+    return caller.at_home and caller.standing is Standing.MEMBER
+
+
+def _admins(tx: Tx) -> tuple[str, ...]:
+    """Who may give roles, by name where one is known, else as the grant names them."""
+    named = [
+        _name(tx, Principal.parse(grant.principal))
+        for grant in people.active_grants(tx)
+        if grant.role is Role.ADMIN
+    ]
+    return tuple(dict.fromkeys(named))[:_MOST_ADMINS]
+
+
+def _name(tx: Tx, principal: Principal) -> str:
+    kind = people.account_kind(principal)
+    found = None if kind is None else people.found_as(tx, kind, principal.realm, principal.subject)
+    return str(principal) if found is None else found[1] or str(principal)
 
 
 def _asked(

@@ -26,6 +26,9 @@ from bot.tokens import (
     ASK_AGAIN,
     BREAK_GLASS,
     DETAILS,
+    HOME_BACK,
+    HOME_NEXT,
+    HOME_REFRESH,
     NEXT,
     OPEN_THERE,
     OPTIONS,
@@ -71,7 +74,8 @@ _CHOICES = {
     REJECT: Choice.REJECT,
     REJECT_IN_MODAL: Choice.REJECT,
 }
-_ELSEWHERE = (BREAK_GLASS, SIGN_REVIEW)  # heard in `glass`
+# Heard in `glass` and in `home`.
+_ELSEWHERE = (BREAK_GLASS, SIGN_REVIEW, HOME_BACK, HOME_NEXT, HOME_REFRESH)
 _KNOWN = (
     *_CHOICES,
     APPROVE_AT_ONCE,
@@ -138,7 +142,7 @@ async def on_click(desk: Desk, body: Body, then: Opening) -> None:
         await _tampered(desk, body, click)
         return
     # First of all the modal: its trigger lives three seconds, and a look-up may be slow.
-    show = desk.slack.push_view if click.is_in_view else desk.slack.open_view
+    show = desk.slack.push_view if click.is_in_modal else desk.slack.open_view
     try:
         view_id = await show(click.trigger_id, modals.loading())
     except SlackError as error:

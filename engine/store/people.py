@@ -218,6 +218,11 @@ _KIND_OF = {
 }
 
 
+def account_kind(principal: Principal) -> IdentityKind | None:
+    """Of which kind the account is that a principal names; None for a group or an address."""
+    return next((kind for kind, named in _KIND_OF.items() if named is principal.kind), None)
+
+
 def seen_with(tx: Tx, subjects: Iterable[str]) -> list[Seen]:
     """The accounts of these names, of every kind and realm, with their persons."""
     query = (

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event
 
 from engine.delegating import delegate
-from engine.identity import Caller, Principal, Role
+from engine.identity import Caller, Principal, Role, Standing
 from engine.mine import groups_mine, mine_page
 from engine.model import Checkpoint, CheckpointState, Choice, Policy
 from engine.overview import Overview, expires_soon, overview_of
@@ -102,6 +102,25 @@ async def test_nothing_is_shown_of_a_tenant_in_which_no_role_is_held(store: Stor
         found = await seen(store, who)
         assert (found.roles, found.waiting.items, found.asked, found.said) == ({}, (), (), ())
     assert await store.read(everything) == before
+
+
+async def test_a_colleague_without_a_role_is_told_whom_to_ask(store: Store) -> None:
+    """Admins by name where one is known; nobody of another company, and nobody with a role."""
+
+    def prepare(tx: Tx) -> None:
+        for admin in ("U0ANA", "U0BOSS", "S0ADMINS"):
+            give_role(tx, admin, Role.ADMIN)
+        give_role(tx, "U0OPS")
+        people.ensure_person(tx, ANA.identity, "Ana")
+
+    await store.write(prepare)
+    assert set((await seen(store, caller("U0NEW"))).admins) == {"Ana", "U0BOSS", "S0ADMINS"}
+    for outsider in (
+        caller("U0EVE", at_home=False, standing=Standing.EXTERNAL),
+        caller("U0GUS", standing=Standing.GUEST),
+        caller("U0OPS"),
+    ):
+        assert (await seen(store, outsider)).admins == ()
 
 
 async def test_a_viewer_sees_what_they_asked_for_and_has_nothing_to_decide(store: Store) -> None:
