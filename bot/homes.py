@@ -24,6 +24,7 @@ KEPT_TRUE_S = 600.0  # after it was opened or clicked on
 _MOST_TABS = 500
 _GATHER_S = 0.3  # what is committed within this time is drawn at once
 _PACE_S = 0.8  # between two drawings: Slack takes a hundred and some a minute, forms among them
+_RESTS = 3  # times as long as a look takes, so that many tabs never keep the bot busy
 _LOOK_S = 0.5  # how often the loop looks whether it is to end
 
 Seen = tuple[Caller, Overview]
@@ -105,6 +106,7 @@ class Homes:
         for tab in list(self._tabs.values()):
             if stop.is_set():
                 return
+            began = self._now()
             try:
                 drawn = await self._draw(tab)
             except SlackRateLimited as error:
@@ -117,8 +119,8 @@ class Homes:
                 log.exception("a Home tab could not be drawn anew (reference %s)", reference())
                 self._tabs.pop(tab.who.user_id, None)
             else:
-                if drawn:
-                    await _pause(stop, _PACE_S)
+                rest = _RESTS * (self._now() - began)
+                await _pause(stop, max(rest, _PACE_S) if drawn else rest)
 
     async def _draw(self, tab: _Tab) -> bool:
         """Make a tab true; False when it was. One drawing at a time, so that the newest stays."""
