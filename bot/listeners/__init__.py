@@ -10,6 +10,7 @@ from bot.listeners import (
     events,
     glass,
     home,
+    live_check,
     one_tap,
     several,
     starting,
@@ -26,5 +27,6 @@ def register(app: AsyncApp, desk: Desk, homes: Homes) -> None:
     several.register(app, desk)
     commands.register(app, desk)
     starting.register(app, desk)
+    live_check.register(app, desk)
     events.register(app, desk)
     home.register(app, desk, homes)

@@ -29,6 +29,7 @@ from bot.tokens import (
     HOME_BACK,
     HOME_NEXT,
     HOME_REFRESH,
+    LIVE_CHECK,
     NEXT,
     OPEN_THERE,
     OPTIONS,
@@ -74,8 +75,8 @@ _CHOICES = {
     REJECT: Choice.REJECT,
     REJECT_IN_MODAL: Choice.REJECT,
 }
-# Heard in `glass` and in `home`.
-_ELSEWHERE = (BREAK_GLASS, SIGN_REVIEW, HOME_BACK, HOME_NEXT, HOME_REFRESH)
+# Heard in `glass`, `home` and `live_check`.
+_ELSEWHERE = (BREAK_GLASS, SIGN_REVIEW, HOME_BACK, HOME_NEXT, HOME_REFRESH, LIVE_CHECK)
 _KNOWN = (
     *_CHOICES,
     APPROVE_AT_ONCE,
