@@ -14,7 +14,7 @@ from bot import home, notices
 from bot.desk import Desk, reference
 from bot.directory import LookUpFailed
 from bot.payloads import Who
-from bot.slack import SlackError, SlackRateLimited
+from bot.slack import SlackError, SlackRateLimited, SlackRefused
 from bot.tokens import HomeState
 from engine import Caller, Overview, groups_mine, lenders_of, overview_of
 
@@ -25,6 +25,7 @@ _MOST_TABS = 500
 _GATHER_S = 0.3  # what is committed within this time is drawn at once
 _PACE_S = 0.8  # between two drawings: Slack takes a hundred and some a minute, forms among them
 _RESTS = 3  # times as long as a look takes, so that many tabs never keep the bot busy
+_TRY_AGAIN_S = 2.0  # after Slack did not answer
 _LOOK_S = 0.5  # how often the loop looks whether it is to end
 
 Seen = tuple[Caller, Overview]
@@ -112,9 +113,12 @@ class Homes:
             except SlackRateLimited as error:
                 await _pause(stop, min(error.retry_after, KEPT_TRUE_S))
                 return  # what changes until then is drawn with it
-            except SlackError as error:
-                log.warning("a Home tab could not be drawn anew: %s", error)
+            except SlackRefused as error:
+                log.warning("Slack refuses to draw a Home tab: %s", error)
                 self._tabs.pop(tab.who.user_id, None)
+            except SlackError as error:
+                log.warning("a Home tab could not be drawn anew yet: %s", error)
+                await _pause(stop, _TRY_AGAIN_S)
             except Exception:
                 log.exception("a Home tab could not be drawn anew (reference %s)", reference())
                 self._tabs.pop(tab.who.user_id, None)

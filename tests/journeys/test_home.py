@@ -84,6 +84,20 @@ async def test_a_tab_is_not_drawn_anew_for_what_it_does_not_show(tmp_path: Path)
         assert await published(world) == before + 1
 
 
+@pytest.mark.parametrize("kind", ["http_500", "ratelimited"])
+async def test_a_tab_that_slack_did_not_take_is_drawn_later(tmp_path: Path, kind: str) -> None:
+    """At the first opening, and when something changes: then with all that happened since."""
+    async with running(tmp_path) as world:
+        world.sandbox.faults.add(kind, "views.publish", times=1, retry_after=1)
+        await world.person("U0BOB").open_home()
+        await world.person("U0BOB").wait_for_home(says("Nothing waits for you"), within=15)
+        world.sandbox.faults.add(kind, "views.publish", times=1, retry_after=1)
+        for _ in range(2):
+            await world.start()
+        await world.person("U0BOB").wait_for_home(says("Waiting for you (2)"), within=15)
+        assert not world.sandbox.slack.faults.pending()
+
+
 async def test_nobody_sees_what_is_none_of_their_business(tmp_path: Path) -> None:
     """A Viewer has nothing to decide; whoever holds no role is told whom to ask, and no more."""
     async with running(tmp_path) as world:
