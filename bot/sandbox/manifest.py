@@ -39,6 +39,8 @@ class Manifest:
     shortcuts: tuple[Shortcut, ...] = ()
     interactivity: bool = False
     home_tab: bool = False
+    messages_tab: bool = True
+    messages_read_only: bool = False
 
     def command(self, name: str) -> Command | None:
         """Return the registered command of that name, if any."""
@@ -53,7 +55,7 @@ def parse(document: Mapping[str, Any]) -> Manifest:
     """Return the manifest a YAML or JSON document says; a missing part grants nothing."""
     features, settings = document.get("features") or {}, document.get("settings") or {}
     scopes = ((document.get("oauth_config") or {}).get("scopes") or {}).get("bot") or []
-    heard = settings.get("event_subscriptions") or {}
+    heard, app_home = settings.get("event_subscriptions") or {}, features.get("app_home") or {}
     watched = heard.get("metadata_subscriptions") or []
     fields = ("command", "description", "usage_hint", "should_escape")
     return Manifest(
@@ -71,7 +73,9 @@ def parse(document: Mapping[str, Any]) -> Manifest:
             if one["type"] == "global"
         ),
         interactivity=bool((settings.get("interactivity") or {}).get("is_enabled")),
-        home_tab=bool((features.get("app_home") or {}).get("home_tab_enabled")),
+        home_tab=bool(app_home.get("home_tab_enabled")),
+        messages_tab=bool(app_home.get("messages_tab_enabled", True)),
+        messages_read_only=bool(app_home.get("messages_tab_read_only_enabled")),
     )
 
 
