@@ -20,6 +20,7 @@ from bot.budgets import Budgets
 from bot.config import Settings, load_settings
 from bot.dags import dag_folder
 from bot.desk import Desk
+from bot.homes import Homes
 from bot.listeners.events import SURFACE
 from bot.notifier import Notifier
 from bot.role_file import Synced, sync_roles
@@ -176,12 +177,18 @@ async def _talk_to_slack(
         sockets = None if way_in.http_at else _sockets(slack, settings)
         desk = replace(Desk.at(store, slack, home, settings), sockets=sockets)
         app = bolt_app(slack.web, home)
-        listeners.register(app, desk)
+        homes = Homes(desk)
+        listeners.register(app, desk, homes)
         notifier = Notifier(store, slack.giving_way(), settings, desk.directory)
         outbox = Outbox(store, notifier, _holder(), closed=slack.budgets.closed)
         heartbeat.every_tick("outbox", outbox.sweep)
         heartbeat.every_tick("roll-ups", Rollups(store, slack, _holder()).sweep)
-        await _together(stop, outbox.run(stop), _let_slack_in(app, desk, stop, way_in))
+        await _together(
+            stop,
+            outbox.run(stop),
+            homes.run(stop),
+            _let_slack_in(app, desk, stop, way_in),
+        )
 
 
 def _sockets(slack: Slack, settings: Settings) -> Sockets:

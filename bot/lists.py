@@ -15,7 +15,7 @@ from bot.notices import COMMAND
 from bot.times import duration, slack_clock, utc
 from bot.tokens import NEXT, REFRESH, REVIEW, SEVERAL, ListKind, ListState
 from bot.wording import Explanation, Line, Moment
-from engine import Caller, Checkpoint, CheckpointView, Entitlement, Page
+from engine import Caller, Checkpoint, CheckpointView, Entitlement, Page, expires_soon
 
 PAGE_ROWS = 8
 """How many checkpoints a page holds; ask the engine for as many."""
@@ -98,22 +98,24 @@ def _title(state: ListState, page: Page) -> str:
 
 
 def as_of(at: datetime) -> Block:
-    """How old what is shown is, in the reader's zone."""
+    """How old a list is that Slack does not redraw unasked."""
     element = {"type": "mrkdwn", "text": f"as of {slack_clock(at)}", "verbatim": True}
     return {"type": "context", "elements": [element]}
 
 
 def row(checkpoint: Checkpoint, now: datetime) -> list[Block]:
-    """One request of a list, and Review, which leads to everything else."""
+    """One that waits, with Review; marked where little time is left."""
     prompt = cut(one_line(checkpoint.prompt), _MOST_PROMPT) or "(no prompt)"
     about = f"{wording.subject(checkpoint)} · {one_line(checkpoint.tenant)}"
+    left = f"⌛ {duration(checkpoint.expires_at - now)} left"
+    soon = (left,) if expires_soon(checkpoint, now) else ()
     waited = f"waiting {duration(now - checkpoint.created_at)}"
     request = {
         "type": "section",
         "text": plain(f"{prompt}\n{about}", _MOST_ROW),
         "accessory": button(REVIEW, checkpoint),
     }
-    return [request, context((waited, Moment(checkpoint.expires_at, before="Expires ")))]
+    return [request, context((*soon, waited, Moment(checkpoint.expires_at, before="Expires ")))]
 
 
 def _turns(page: Page, state: ListState) -> Block:

@@ -15,6 +15,7 @@ from bot.cli.findings import Check, Status
 from bot.config import Settings
 from bot.desk import Desk
 from bot.directory import LookUpFailed
+from bot.homes import Homes
 from bot.slack import Posted, Slack, SlackError, SlackRefused, connected
 from bot.sockets import Sockets
 from bot.transport import bolt_app, quiet_libraries, socket_handler
@@ -60,7 +61,7 @@ async def _way_in(stack: AsyncExitStack, desk: Desk) -> Check:
         return Check("way in", Status.OK, found)
     await desk.slack.check_app_token(token.get_secret_value())
     app = bolt_app(desk.slack.web, desk.home)
-    listeners.register(app, desk)
+    listeners.register(app, desk, Homes(desk))
     sockets = Sockets(partial(desk.slack.socket_url, token.get_secret_value()), count=1)
     await stack.enter_async_context(sockets.held(socket_handler(app)))
     return Check("way in", Status.OK, "Socket Mode: a connection is open")
