@@ -22,6 +22,7 @@ from bot.desk import Desk, FollowUps
 from bot.directory import Directory
 from bot.listeners.events import SURFACE
 from bot.notifier import Notifier
+from bot.reconciler import Reconciler
 from bot.role_file import Synced, sync_roles
 from bot.slack import SlackError, SlackRefused, connected
 from bot.supervisor import supervise_worker
@@ -187,17 +188,22 @@ async def _talk_to_slack(
         listeners.register(app, desk)
         outbox = Outbox(store, Notifier(store, slack, settings, directory), _holder())
         heartbeat.every_tick("outbox", outbox.sweep)
-        await _together(stop, outbox.run(stop), _let_slack_in(app, desk, stop, way_in))
+        reconciler = Reconciler(store, slack, settings, SURFACE)
+        heartbeat.every_tick("cards", reconciler.sweep)
+        letting_in = _let_slack_in(app, desk, stop, way_in, reconciler)
+        await _together(stop, outbox.run(stop), letting_in)
 
 
-async def _let_slack_in(app: AsyncApp, desk: Desk, stop: asyncio.Event, way_in: WayIn) -> None:
+async def _let_slack_in(
+    app: AsyncApp, desk: Desk, stop: asyncio.Event, way_in: WayIn, reconciler: Reconciler
+) -> None:
     settings = desk.settings
     async with contextlib.AsyncExitStack() as stack:
         if way_in.http_at is None:
             token = _secret(settings.app_token)
             if not await _ask(partial(desk.slack.check_app_token, token), "SLACK_APP_TOKEN", stop):
                 return
-            await stack.enter_async_context(socket_connections(app, token))
+            await stack.enter_async_context(socket_connections(app, token, reconciler.doubt))
             port, way = 0, f"{SOCKETS} Socket Mode connections"
         else:
             probe = partial(desk.store.write, probe_writable)

@@ -97,6 +97,8 @@ class Channel:
 
     id: str
     is_externally_shared: bool
+    is_archived: bool = False
+    has_us: bool = True  # whether the bot is in it
 
 
 class Slack:
@@ -106,6 +108,8 @@ class Slack:
         self.web = web
         self._not_before: dict[tuple[str, str], float] = {}  # by method and channel, monotonic
         self._channels: dict[str, tuple[float, asyncio.Task[Channel | None]]] = {}
+        self._is_down = False
+        self.outages = 0  # how often Slack answered again after it had not
 
     async def installation(self) -> Installation:
         """Who we are: `auth.test`."""
@@ -154,6 +158,14 @@ class Slack:
     async def update(self, channel: str, ts: str, text: str, blocks: Sequence[Block]) -> None:
         """Redraw a message."""
         await self._call("chat.update", channel=channel, ts=ts, text=text, blocks=list(blocks))
+
+    async def permalink(self, channel: str, ts: str) -> str:
+        """Where a message is to be read. Refused with `message_not_found` when it is not there.
+
+        The one way to look whether a message stands that needs no right to read messages.
+        """
+        answer = await self._call("chat.getPermalink", channel=channel, message_ts=ts)
+        return str(answer["permalink"])
 
     async def whisper(
         self, channel: str, user: str, text: str, blocks: Sequence[Block] = ()
@@ -290,12 +302,19 @@ class Slack:
             raise SlackRateLimited(method, left)
         try:
             # Slack's reading methods take form fields only.
-            if method.startswith(("chat.", "views.")):
-                return await _answered(method, self.web.api_call(method, json=arguments))
-            return await _answered(method, self.web.api_call(method, data=arguments))
+            if method.startswith(("chat.post", "chat.update", "views.")):
+                answer = await _answered(method, self.web.api_call(method, json=arguments))
+            else:
+                answer = await _answered(method, self.web.api_call(method, data=arguments))
         except SlackRateLimited as error:
             self._not_before[budget] = time.monotonic() + error.retry_after
             raise
+        except SlackUnreachable:
+            self._is_down = True
+            raise
+        self.outages += self._is_down
+        self._is_down = False
+        return answer
 
 
 def _told_nothing(asked: "asyncio.Task[Channel | None]") -> bool:
@@ -341,6 +360,8 @@ def _channel(found: Mapping[str, Any]) -> Channel:
     return Channel(
         id=found["id"],
         is_externally_shared=bool(found.get("is_ext_shared") or found.get("is_pending_ext_shared")),
+        is_archived=bool(found.get("is_archived")),
+        has_us=bool(found.get("is_member", True)),
     )
 
 

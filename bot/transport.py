@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 from urllib.parse import parse_qs
 
 from aiohttp import web
@@ -192,12 +193,21 @@ async def http_listener(application: web.Application, host: str, port: int) -> A
 
 @asynccontextmanager
 async def socket_connections(
-    app: AsyncApp, app_token: str, count: int = SOCKETS
+    app: AsyncApp, app_token: str, opened: Callable[[], None], count: int = SOCKETS
 ) -> AsyncIterator[None]:
-    """Hold Socket Mode connections open. Each reconnects by itself; a payload goes to any one."""
+    """Hold Socket Mode connections open. Each reconnects by itself; a payload goes to any one.
+
+    `opened` is told of each connection that opens: what came while it was away may be lost.
+    """
+
+    async def hear(_client: object, message: dict[str, Any], _raw: object) -> None:
+        if message.get("type") == "hello":
+            opened()
+
     async with AsyncExitStack() as stack:
         handlers = [AsyncSocketModeHandler(app, app_token) for _ in range(count)]
         for handler in handlers:
+            handler.client.message_listeners.append(hear)
             stack.push_async_callback(handler.close_async)
         # Bolt ships this method without types.
         await asyncio.gather(*(handler.connect_async() for handler in handlers))  # type: ignore[no-untyped-call]

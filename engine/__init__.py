@@ -143,6 +143,7 @@ if TYPE_CHECKING:
         Delivered,
         Impossible,
         Later,
+        Moot,
         Outcome,
         RetryLater,
     )
@@ -162,6 +163,20 @@ if TYPE_CHECKING:
         troubled_deliveries,
     )
     from engine.reaching import Members, Reach, reach
+    from engine.reconciling import (
+        Gone,
+        Stands,
+        Unreachable,
+        Verdict,
+        ask_elsewhere,
+        is_anything_untold,
+        lose,
+        place_changed,
+        record_look,
+        take_up_again,
+        to_look_at,
+        unreachable_cards,
+    )
     from engine.registry import (
         DelegationView,
         PersonFile,
@@ -212,9 +227,8 @@ if TYPE_CHECKING:
     from engine.store.journal import of_run as task_history
     from engine.store.locks import FileLock
     from engine.store.outbox import TO_BACKENDS, Delivery, DeliveryKind, DeliveryState, drop_claims
-    from engine.store.outbox import hurry as hurry_deliveries
     from engine.store.people import GrantRecord, active_grants, get_meta, probe_writable, set_meta
-    from engine.store.postings import Posting
+    from engine.store.postings import Posting, PostingState
     from engine.store.postings import move as move_postings
     from engine.store.processes import live_worker
     from engine.store.reviews import ReviewRecord
@@ -262,6 +276,19 @@ if TYPE_CHECKING:
     from engine.watching import Watch
 
 _HOME = {
+    "Gone": ("engine.reconciling", "Gone"),
+    "Stands": ("engine.reconciling", "Stands"),
+    "Unreachable": ("engine.reconciling", "Unreachable"),
+    "Verdict": ("engine.reconciling", "Verdict"),
+    "ask_elsewhere": ("engine.reconciling", "ask_elsewhere"),
+    "lose": ("engine.reconciling", "lose"),
+    "place_changed": ("engine.reconciling", "place_changed"),
+    "record_look": ("engine.reconciling", "record_look"),
+    "take_up_again": ("engine.reconciling", "take_up_again"),
+    "is_anything_untold": ("engine.reconciling", "is_anything_untold"),
+    "to_look_at": ("engine.reconciling", "to_look_at"),
+    "unreachable_cards": ("engine.reconciling", "unreachable_cards"),
+    "Moot": ("engine.ports", "Moot"),
     "BY_PEOPLE": ("engine.model", "BY_PEOPLE"),
     "BrokenGlass": ("engine.breaking", "BrokenGlass"),
     "admit_breaking": ("engine.breaking", "admit_breaking"),
@@ -315,7 +342,6 @@ _HOME = {
     "NoRun": ("engine.steering", "NoRun"),
     "CalledOff": ("engine.views", "CalledOff"),
     "repost": ("engine.outbox", "repost"),
-    "hurry_deliveries": ("engine.store.outbox", "hurry"),
     "move_postings": ("engine.store.postings", "move"),
     "Airflow": ("engine.backends.airflow", "Airflow"),
     "AirflowLogin": ("engine.backends.airflow_login", "AirflowLogin"),
@@ -485,6 +511,7 @@ _HOME = {
     "DeliveryKind": ("engine.store.outbox", "DeliveryKind"),
     "DeliveryState": ("engine.store.outbox", "DeliveryState"),
     "Posting": ("engine.store.postings", "Posting"),
+    "PostingState": ("engine.store.postings", "PostingState"),
     "drop_claims": ("engine.store.outbox", "drop_claims"),
     "GrantRecord": ("engine.store.people", "GrantRecord"),
     "active_grants": ("engine.store.people", "active_grants"),
@@ -628,6 +655,7 @@ __all__ = [
     "Gate",
     "GateRule",
     "Given",
+    "Gone",
     "Grant",
     "GrantRecord",
     "Happened",
@@ -652,6 +680,7 @@ __all__ = [
     "Members",
     "Mirror",
     "Missing",
+    "Moot",
     "NoRun",
     "NotExported",
     "Nudge",
@@ -668,6 +697,7 @@ __all__ = [
     "Policy",
     "PolicyRule",
     "Posting",
+    "PostingState",
     "Prefect",
     "PrefectKey",
     "Principal",
@@ -702,6 +732,7 @@ __all__ = [
     "Signed",
     "SignoffError",
     "Standing",
+    "Stands",
     "Standstill",
     "StillAsked",
     "Store",
@@ -716,6 +747,8 @@ __all__ = [
     "TaskRecord",
     "TaskState",
     "Tx",
+    "Unreachable",
+    "Verdict",
     "Verified",
     "Voice",
     "WaitingGate",
@@ -733,6 +766,7 @@ __all__ = [
     "approver_groups",
     "approving_rule",
     "ask_again",
+    "ask_elsewhere",
     "ask_link",
     "backend_statuses",
     "begin_standstill",
@@ -776,7 +810,7 @@ __all__ = [
     "headcount_of",
     "holder_name",
     "holders",
-    "hurry_deliveries",
+    "is_anything_untold",
     "is_extendable",
     "is_extended",
     "is_fillable",
@@ -792,6 +826,7 @@ __all__ = [
     "load_dag",
     "local_time",
     "log_path",
+    "lose",
     "may_break_glass",
     "mine_page",
     "move_postings",
@@ -809,6 +844,7 @@ __all__ = [
     "person_file",
     "person_files",
     "person_named",
+    "place_changed",
     "probe_writable",
     "python",
     "reach",
@@ -816,6 +852,7 @@ __all__ = [
     "read_policy",
     "read_source",
     "record_held",
+    "record_look",
     "record_notice",
     "record_posted",
     "record_shown",
@@ -842,13 +879,16 @@ __all__ = [
     "surface_lines",
     "sweep_expiry",
     "sync_file",
+    "take_up_again",
     "targets_of",
     "task_history",
     "ticks_of",
     "to_airflow",
+    "to_look_at",
     "to_prefect",
     "troubled_deliveries",
     "unlink",
+    "unreachable_cards",
     "upgrade_database",
     "verify_trail",
     "was_posted",

@@ -30,13 +30,18 @@ class RetryLater:
 
 
 @dataclass(frozen=True, slots=True)
+class Moot:
+    """There is nobody left to tell, or nothing left to make true: people saw to that."""
+
+
+@dataclass(frozen=True, slots=True)
 class Impossible:
     """It cannot be told, now or ever."""
 
     reason: str
 
 
-Outcome = Delivered | Later | RetryLater | Impossible
+Outcome = Delivered | Later | RetryLater | Moot | Impossible
 
 
 class Deliverer(Protocol):

@@ -205,6 +205,30 @@ def give_up(tx: Tx, delivery_id: int, holder: str, error: str) -> None:
     )
 
 
+def revive(tx: Tx, delivery_id: int) -> None:
+    """What was given up is tried again now. Its error stays until it is told."""
+    tx.run(
+        _delivery.update()
+        .where(_delivery.c.id == delivery_id, _delivery.c.state == DeliveryState.GIVEN_UP)
+        .values(state=DeliveryState.PENDING, due_at=tx.now, ended_at=None)
+    )
+
+
+def drop(tx: Tx, delivery_id: int, holder: str) -> None:
+    """There is nothing to tell any more."""
+    tx.run(
+        _delivery.update()
+        .where(_delivery.c.id == delivery_id, _delivery.c.claimed_by == holder)
+        .values(
+            state=DeliveryState.VOID,
+            claimed_by=None,
+            claimed_until=None,
+            error=None,
+            ended_at=tx.now,
+        )
+    )
+
+
 def count_due(tx: Tx, limit: int, kinds: Collection[DeliveryKind] = tuple(DeliveryKind)) -> int:
     """How many deliveries wait for somebody to take them now, counted up to a limit."""
     due = sa.select(_delivery.c.id).where(*_due(tx, kinds)).limit(limit)

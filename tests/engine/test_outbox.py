@@ -315,7 +315,7 @@ async def test_a_copy_known_before_its_own_reply_is_not_posted_again(
 async def test_a_copy_the_surface_refuses_is_held_with_the_reason(
     store: Store, opened: Checkpoint
 ) -> None:
-    """What was never posted is held; once posted it no longer is; a posted one stays posted."""
+    """It is held, posted before or not, until it stands or is redrawn."""
     posting = await the_posting(store, opened)
     hold = partial(record_held, posting_id=posting.id, reason="not_in_channel")
     await store.write(hold)
@@ -327,6 +327,8 @@ async def test_a_copy_the_surface_refuses_is_held_with_the_reason(
     posted = await the_posting(store, opened)
     assert (posted.state, posted.error) == (PostingState.POSTED, None)
     await store.write(hold)
+    assert (await the_posting(store, opened)).state is PostingState.HELD
+    await store.write(partial(record_shown, posting_id=posting.id, version=1))
     assert (await the_posting(store, opened)).state is PostingState.POSTED
 
 
