@@ -91,6 +91,9 @@ class Outbox:
             await self._store.write(partial(_note, delivery, self._holder, outcome))
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
+        first = await self._store.read(partial(outbox.told_before, delivery=delivery))
+        if first is not None:
+            return Later(max(first - self._store.clock.now(), _FIRST_DELAY))
         try:
             return await self._deliverer.deliver(delivery)
         except Exception as error:

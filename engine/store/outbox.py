@@ -52,6 +52,10 @@ WHILE_WAITING = frozenset(
 )
 
 
+IN_ORDER = frozenset({DeliveryKind.EXPIRED, DeliveryKind.ELSEWHERE, DeliveryKind.RUN_ENDED})
+"""What tells of ends: a thread has these in the order they came to pass, whatever fails."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """One thing to tell."""
@@ -255,6 +259,20 @@ def hurry(tx: Tx) -> None:
         )
         .values(due_at=tx.now)
     )
+
+
+def told_before(tx: Tx, delivery: Delivery) -> datetime | None:
+    """When what must be told before this one is due; None when nothing must."""
+    if delivery.kind not in IN_ORDER:
+        return None
+    query = sa.select(sa.func.min(_delivery.c.due_at)).where(
+        _delivery.c.checkpoint_id == delivery.checkpoint_id,
+        _delivery.c.id < delivery.id,
+        _delivery.c.state == DeliveryState.PENDING,
+        _delivery.c.kind.in_(IN_ORDER),
+    )
+    found: datetime | None = tx.run(query).scalar_one()
+    return found
 
 
 def next_due(tx: Tx, kinds: Collection[DeliveryKind] = tuple(DeliveryKind)) -> datetime | None:

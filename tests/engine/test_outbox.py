@@ -244,6 +244,28 @@ async def test_a_thread_reads_in_the_order_things_happened(store: Store, clock: 
     assert most == 2
 
 
+async def test_a_thread_keeps_its_order_when_something_fails(
+    store: Store, clock: FakeClock, opened: Checkpoint
+) -> None:
+    """What became of the run waits until it is told that nobody decided; given up, it waits not."""
+
+    def ask(tx: Tx) -> None:
+        outbox.ask(tx, DeliveryKind.EXPIRED, opened.id, "expired")
+        outbox.ask(tx, DeliveryKind.RUN_ENDED, opened.id, "run_ended")
+
+    await store.write(ask)
+    trouble = RetryLater("429", after=timedelta(seconds=30))
+    surface = Scripted(showing(store, 1), trouble, Impossible("is_archived"))
+    loop = Outbox(store, surface, "bot")
+    assert await loop.sweep() == 3
+    assert [d.kind for d in surface.asked] == ["posting", "expired"]
+    clock.advance(timedelta(seconds=29))
+    assert await loop.sweep() == 0
+    clock.advance(timedelta(seconds=1))
+    assert await loop.sweep() == 2
+    assert [d.kind for d in surface.asked] == ["posting", "expired", "expired", "run_ended"]
+
+
 async def test_news_of_an_ended_checkpoint_is_dropped_after_a_day(
     store: Store, clock: FakeClock, opened: Checkpoint
 ) -> None:

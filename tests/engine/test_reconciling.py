@@ -274,7 +274,8 @@ async def test_a_copy_nobody_makes_true_is_asked_for(cards: Cards) -> None:
     await cards.told(_grows(opened))
     claimed = await cards.store.write(partial(outbox.claim, holder="a", term=TERM, limit=9))
     assert not await cards.store.read(is_anything_untold)
-    await cards.told(lambda tx: [outbox.finish(tx, d.id, "a") for d in claimed])
+    for delivery in claimed:
+        await cards.told(partial(outbox.finish, delivery_id=delivery.id, holder="a"))
     assert await cards.store.write(take_up_again) == 1
     await cards.tells()
     (drawn,) = await cards.of(opened)
