@@ -193,7 +193,10 @@ async def http_listener(application: web.Application, host: str, port: int) -> A
 
 @asynccontextmanager
 async def socket_connections(
-    app: AsyncApp, app_token: str, opened: Callable[[], None], count: int = SOCKETS
+    app: AsyncApp,
+    app_token: str,
+    opened: Callable[[], None] = lambda: None,
+    count: int = SOCKETS,
 ) -> AsyncIterator[None]:
     """Hold Socket Mode connections open. Each reconnects by itself; a payload goes to any one.
 

@@ -235,7 +235,7 @@ async def test_what_belongs_into_the_thread_of_a_settled_card_that_was_deleted_i
     await world.passes(timedelta())
     world.slack.cards[0].is_there = False
     world.clock.advance(timedelta(days=4))
-    await world.store.write(partial(expire_due, limit=9))
+    await world.store.write(expire_due)
     while await world.outbox.sweep():
         pass
     told = await world.store.read(partial(deliveries_of, checkpoint_id=opened.id))
