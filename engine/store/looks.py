@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -18,6 +19,7 @@ _delivery = table_of(DeliveryRow)
 _IS_OPEN = _checkpoint.c.state == CheckpointState.PENDING
 _STANDS = _posting.c.state.in_((PostingState.POSTED, PostingState.HELD))
 _IS_UNTRUE = _posting.c.shown_version < _posting.c.wanted_version
+_IS_OFF = sa.or_(_IS_UNTRUE, _posting.c.state == PostingState.HELD)
 _OF_ITS_CHECKPOINT = _checkpoint.c.id == _posting.c.checkpoint_id
 
 
@@ -26,35 +28,38 @@ def due(tx: Tx, surface: str, before: datetime, limit: int) -> list[Posting]:
 
     After these, copies of ended ones that somebody asked to look at and that are not true.
     """
-    unseen = _posting.c.checked_at.is_(None)
-    open_ones = sa.and_(_IS_OPEN, sa.or_(unseen, _posting.c.checked_at < before))
-    ended_ones = sa.and_(
-        ~_IS_OPEN, unseen, sa.or_(_IS_UNTRUE, _posting.c.state == PostingState.HELD)
-    )
-    query = (
+    seen_at = _posting.c.checked_at
+    waiting = _looked_for(surface).where(_IS_OPEN, sa.or_(seen_at.is_(None), seen_at < before))
+    found = tx.run(waiting.order_by(seen_at.asc().nulls_first(), _posting.c.id).limit(limit))
+    ids = list(found.scalars().all())
+    if len(ids) < limit:
+        ended = _looked_for(surface).where(~_IS_OPEN, _STANDS, seen_at.is_(None), _IS_OFF)
+        rest = tx.run(ended.order_by(_posting.c.id).limit(limit - len(ids)))
+        ids.extend(rest.scalars().all())
+    return [postings.load(tx, posting_id) for posting_id in ids]
+
+
+def _looked_for(surface: str) -> sa.Select[Any]:
+    # All copies are of one surface, or nearly: an index on it would lead through every one.
+    of_surface = sa.func.coalesce(_posting.c.surface, "") == surface
+    return (
         sa.select(_posting.c.id)
         .join(_checkpoint, _OF_ITS_CHECKPOINT)
-        .where(
-            _posting.c.surface == surface,
-            _posting.c.handle.is_not(None),
-            _STANDS,
-            sa.or_(open_ones, ended_ones),
-        )
-        .order_by(
-            sa.case((_IS_OPEN, 0), else_=1),
-            _posting.c.checked_at.asc().nulls_first(),
-            _posting.c.id,
-        )
-        .limit(limit)
+        .where(of_surface, _posting.c.handle.is_not(None), _posting.c.state != PostingState.GONE)
     )
-    return [postings.load(tx, posting_id) for posting_id in tx.run(query).scalars().all()]
 
 
 def soon(tx: Tx, surface: str, place: str) -> None:
-    """Something happened to a place: every copy that stands there is looked at next."""
+    """Something happened to a place: what is used there, or not true, is looked at next."""
+    is_open = sa.exists().where(_OF_ITS_CHECKPOINT, _IS_OPEN)
     tx.run(
         _posting.update()
-        .where(_posting.c.surface == surface, _posting.c.place == place, _STANDS)
+        .where(
+            _posting.c.surface == surface,
+            _posting.c.place == place,
+            _STANDS,
+            sa.or_(_IS_OFF, is_open),
+        )
         .values(checked_at=None)
     )
 
@@ -75,7 +80,7 @@ def owed(tx: Tx, given_up_before: datetime, limit: int) -> Sequence[tuple[str, i
     checkpoint and its id.
     """
     pending = sa.and_(
-        _delivery.c.posting_id == _posting.c.id,
+        _delivery.c.key == sa.literal("posting:") + sa.cast(_posting.c.id, sa.String),
         sa.or_(
             _delivery.c.state == DeliveryState.PENDING,
             sa.and_(

@@ -22,4 +22,5 @@ def upgrade() -> None:
         "UPDATE posting SET asked_place = COALESCE((SELECT channel FROM checkpoint"
         " WHERE checkpoint.id = posting.checkpoint_id), '') WHERE handle IS NOT NULL"
     )
+    op.execute("UPDATE posting SET checked_at = posted_at")
     op.create_index("ix_posting_checked", "posting", ["state", "checked_at", "id"])
