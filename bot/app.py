@@ -23,6 +23,7 @@ from bot.desk import Desk
 from bot.homes import Homes
 from bot.listeners.events import SURFACE
 from bot.notifier import Notifier
+from bot.reconciler import Reconciler
 from bot.role_file import Synced, sync_roles
 from bot.rollups import Rollups
 from bot.slack import Slack, SlackError, SlackRefused, connected
@@ -174,7 +175,8 @@ async def _talk_to_slack(
         if home is None:
             return
         await store.write(partial(remember_home, realm=home.realm))
-        sockets = None if way_in.http_at else _sockets(slack, settings)
+        reconciler = Reconciler(store, slack.giving_way(), settings, SURFACE)
+        sockets = None if way_in.http_at else _sockets(slack, settings, reconciler.doubt)
         desk = replace(Desk.at(store, slack, home, settings), sockets=sockets)
         app = bolt_app(slack.web, home)
         homes = Homes(desk)
@@ -183,6 +185,7 @@ async def _talk_to_slack(
         outbox = Outbox(store, notifier, _holder(), closed=slack.budgets.closed)
         heartbeat.every_tick("outbox", outbox.sweep)
         heartbeat.every_tick("roll-ups", Rollups(store, slack, _holder()).sweep)
+        heartbeat.every_tick("cards", reconciler.sweep)
         await _together(
             stop,
             outbox.run(stop),
@@ -191,8 +194,9 @@ async def _talk_to_slack(
         )
 
 
-def _sockets(slack: Slack, settings: Settings) -> Sockets:
-    return Sockets(partial(slack.socket_url, _secret(settings.app_token)), settings.sockets)
+def _sockets(slack: Slack, settings: Settings, opened: Callable[[], None]) -> Sockets:
+    url = partial(slack.socket_url, _secret(settings.app_token))
+    return Sockets(url, settings.sockets, opened=opened)
 
 
 async def _let_slack_in(app: AsyncApp, desk: Desk, stop: asyncio.Event, way_in: WayIn) -> None:

@@ -4,6 +4,7 @@ It always draws what is true now, never what was true when the delivery was aske
 for, so that duplicates, delays and reordering all end in the same card.
 """
 
+from datetime import timedelta
 from functools import partial
 from typing import assert_never
 
@@ -12,22 +13,27 @@ from bot.config import Settings
 from bot.directory import Directory
 from bot.mentions import mentioning
 from bot.pressing import Pressing
-from bot.slack import Slack, SlackRateLimited, SlackRefused, SlackUnreachable
+from bot.slack import Posted, Slack, SlackRateLimited, SlackRefused, SlackUnreachable
 from bot.summons import Summons
-from bot.threads import HELD_RETRY, no_thread, reply
+from bot.threads import HELD_RETRY, no_thread, reply, root_of
 from bot.turns import rank_of
+from bot.verdicts import verdict_of
 from engine import (
     CheckpointView,
     Delivered,
     Delivery,
     DeliveryKind,
+    Gone,
     Impossible,
     InTurn,
+    Later,
+    Moot,
     Outcome,
     Posting,
     RetryLater,
     Store,
     checkpoint_view,
+    lose,
     record_held,
     record_notice,
     record_posted,
@@ -36,7 +42,7 @@ from engine import (
     was_posted,
 )
 
-_GONE = frozenset({"message_not_found", "cant_update_message", "channel_not_found"})
+_SOON = timedelta(seconds=2)  # for a card to be posted anew, whose thread is wanted
 _NEVER = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_too_long", "no_text"})
 
 
@@ -101,7 +107,7 @@ class Notifier:
     async def _draw(self, view: CheckpointView, delivery: Delivery) -> Outcome:
         posting = next((p for p in view.postings if p.id == delivery.posting_id), None)
         if posting is None:
-            return Impossible("its posting is not in the database")
+            return Moot()  # deleted by hand; another one was asked for if one was needed
         card = cards.approval_card(view)
         version = view.checkpoint.version
         if posting.handle is None:
@@ -174,12 +180,10 @@ class Notifier:
         message = glass_notices.broken_notice(view, view.review)
         place, handle = record.place, record.handle
         if place is None or handle is None:
-            root = next((p for p in view.postings if p.handle is not None), None)
-            if root is None:
+            root = root_of(view)
+            if root is None and view.postings:
                 return no_thread(view)
-            posted = await self._slack.post(
-                root.place, message.text, message.blocks, thread=root.handle, broadcast=True
-            )
+            posted = await self._post_notice(view, root, message)
             place, handle = posted.channel, posted.ts
         else:
             await self._slack.update(place, handle, message.text, message.blocks)
@@ -187,6 +191,21 @@ class Notifier:
         note = partial(record_notice, place=place, handle=handle, signed=signed)
         await self._store.write(partial(note, checkpoint_id=view.checkpoint.id))
         return Delivered()
+
+    async def _post_notice(
+        self, view: CheckpointView, root: Posting | None, message: cards.Message
+    ) -> Posted:
+        """In the thread of the card; where every copy was deleted by hand, where one would go."""
+        if root is not None:
+            return await self._slack.post(
+                root.place, message.text, message.blocks, thread=root.handle, broadcast=True
+            )
+        checkpoint = view.checkpoint
+        place = self._settings.channel_for(checkpoint.tenant, checkpoint.dag_name, view.channel)
+        channel = None if place is None else await self._slack.channel(place)
+        if channel is None or channel.is_externally_shared:
+            raise SlackRefused("chat.postMessage", "channel_not_found")
+        return await self._slack.post(channel.id, message.text, message.blocks)
 
     async def _remind_of_review(self, view: CheckpointView) -> Outcome:
         if view.review is None or not view.review.record.is_open:
@@ -207,7 +226,15 @@ class Notifier:
             is_notice = delivery.kind is DeliveryKind.GLASS_BROKEN
             if is_notice and error.code == "message_not_found":
                 return Impossible(f"{error}: the notice was deleted")
+            root = root_of(view) if error.code == "thread_not_found" else None
+            if root is not None:  # its card was deleted by hand, and nobody told us
+                await self._lose(root, error)
+                return Later(after=_SOON)
             return RetryLater(str(error), after=HELD_RETRY)
-        if posting.handle is not None and error.code in _GONE:
-            return Impossible(f"{error}: the card was deleted, or the bot was removed")
+        if posting.handle is not None and isinstance(verdict_of(error), Gone):
+            return await self._lose(posting, error)
         return await self._hold(posting, str(error))
+
+    async def _lose(self, posting: Posting, error: SlackRefused) -> Outcome:
+        await self._store.write(partial(lose, posting_id=posting.id, why=error.code))
+        return Moot()

@@ -101,6 +101,20 @@ class Channel:
 
     id: str
     is_externally_shared: bool
+    is_archived: bool = False
+    has_us: bool = True  # whether the bot is in it
+
+
+@dataclass(slots=True)
+class _Reach:
+    """Whether Slack answers."""
+
+    is_down: bool = False
+    outages: int = 0
+
+    def answered(self) -> None:
+        self.outages += self.is_down
+        self.is_down = False
 
 
 class Slack:
@@ -115,6 +129,12 @@ class Slack:
         self.budgets = budgets or Budgets(time.monotonic)
         self.draw = self.budgets.spend  # takes from which share of the budgets
         self._channels: dict[str, tuple[float, asyncio.Task[Channel | None]]] = {}
+        self._reach = _Reach()  # shared with those who give way
+
+    @property
+    def outages(self) -> int:
+        """How often Slack answered again after it had not."""
+        return self._reach.outages
 
     def giving_way(self) -> "Slack":
         """The same Slack, for work that can wait."""
@@ -173,6 +193,14 @@ class Slack:
     async def update(self, channel: str, ts: str, text: str, blocks: Sequence[Block]) -> None:
         """Redraw a message."""
         await self._call("chat.update", channel=channel, ts=ts, text=text, blocks=list(blocks))
+
+    async def permalink(self, channel: str, ts: str) -> str:
+        """Where a message is to be read. Refused with `message_not_found` when it is not there.
+
+        The one way to look whether a message stands that needs no right to read messages.
+        """
+        answer = await self._call("chat.getPermalink", channel=channel, message_ts=ts)
+        return str(answer["permalink"])
 
     async def whisper(
         self, channel: str, user: str, text: str, blocks: Sequence[Block] = ()
@@ -313,12 +341,18 @@ class Slack:
             raise SlackRateLimited(method, left, lane_of(method, channel))
         try:
             # Slack's reading methods take form fields only.
-            if method.startswith(("chat.", "views.")):
-                return await _answered(method, self.web.api_call(method, json=arguments))
-            return await _answered(method, self.web.api_call(method, data=arguments))
+            if method.startswith(("chat.post", "chat.update", "views.")):
+                answer = await _answered(method, self.web.api_call(method, json=arguments))
+            else:
+                answer = await _answered(method, self.web.api_call(method, data=arguments))
         except SlackRateLimited as error:
             self.budgets.turned_away(method, channel, error.retry_after)
             raise SlackRateLimited(method, error.retry_after, lane_of(method, channel)) from error
+        except SlackUnreachable:
+            self._reach.is_down = True
+            raise
+        self._reach.answered()
+        return answer
 
 
 def _told_nothing(asked: "asyncio.Task[Channel | None]") -> bool:
@@ -364,6 +398,8 @@ def _channel(found: Mapping[str, Any]) -> Channel:
     return Channel(
         id=found["id"],
         is_externally_shared=bool(found.get("is_ext_shared") or found.get("is_pending_ext_shared")),
+        is_archived=bool(found.get("is_archived")),
+        has_us=bool(found.get("is_member", True)),
     )
 
 

@@ -60,12 +60,20 @@ class _Socket:
 
 
 class Sockets:
-    """Holds connections open. `url` asks Slack for the address of a new one."""
+    """Holds connections open. `url` asks Slack for the address of a new one.
+
+    `opened` is told of each that opens: what came while it was away may be lost.
+    """
 
     def __init__(
-        self, url: Callable[[], Awaitable[str]], count: int, alarm_s: float = ALARM_S
+        self,
+        url: Callable[[], Awaitable[str]],
+        count: int,
+        alarm_s: float = ALARM_S,
+        opened: Callable[[], None] = lambda: None,
     ) -> None:
         self._url = url
+        self._opened = opened
         self._count = count
         self._fewest = min(FEWEST, count)
         self._alarm_s = alarm_s
@@ -110,6 +118,7 @@ class Sockets:
                 continue
             wait_s = _FIRST_WAIT_S
             self._join(new)
+            self._opened()
             self._reading[new] = asyncio.create_task(_guarded(self._read(new, handle)))
             if going is not None:
                 self._start(self._retire(going))

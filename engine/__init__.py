@@ -169,6 +169,7 @@ if TYPE_CHECKING:
         Impossible,
         InTurn,
         Later,
+        Moot,
         Outcome,
         RetryLater,
     )
@@ -188,6 +189,20 @@ if TYPE_CHECKING:
         troubled_deliveries,
     )
     from engine.reaching import Members, Reach, reach
+    from engine.reconciling import (
+        Gone,
+        Stands,
+        Unreachable,
+        Verdict,
+        ask_elsewhere,
+        is_anything_untold,
+        lose,
+        place_changed,
+        record_look,
+        take_up_again,
+        to_look_at,
+        unreachable_cards,
+    )
     from engine.registry import (
         DelegationView,
         PersonFile,
@@ -238,9 +253,8 @@ if TYPE_CHECKING:
     from engine.store.journal import of_run as task_history
     from engine.store.locks import FileLock
     from engine.store.outbox import TO_BACKENDS, Delivery, DeliveryKind, DeliveryState, drop_claims
-    from engine.store.outbox import hurry as hurry_deliveries
     from engine.store.people import GrantRecord, active_grants, get_meta, probe_writable, set_meta
-    from engine.store.postings import Posting
+    from engine.store.postings import Posting, PostingState
     from engine.store.postings import move as move_postings
     from engine.store.processes import live_worker
     from engine.store.reviews import ReviewRecord
@@ -289,6 +303,19 @@ if TYPE_CHECKING:
     from engine.watching import Watch
 
 _HOME = {
+    "Gone": ("engine.reconciling", "Gone"),
+    "Stands": ("engine.reconciling", "Stands"),
+    "Unreachable": ("engine.reconciling", "Unreachable"),
+    "Verdict": ("engine.reconciling", "Verdict"),
+    "ask_elsewhere": ("engine.reconciling", "ask_elsewhere"),
+    "lose": ("engine.reconciling", "lose"),
+    "place_changed": ("engine.reconciling", "place_changed"),
+    "record_look": ("engine.reconciling", "record_look"),
+    "take_up_again": ("engine.reconciling", "take_up_again"),
+    "is_anything_untold": ("engine.reconciling", "is_anything_untold"),
+    "to_look_at": ("engine.reconciling", "to_look_at"),
+    "unreachable_cards": ("engine.reconciling", "unreachable_cards"),
+    "Moot": ("engine.ports", "Moot"),
     "SurfaceCheck": ("engine.clicking", "SurfaceCheck"),
     "last_row": ("engine.clicking", "last_row"),
     "note_surface_check": ("engine.clicking", "note_surface_check"),
@@ -346,7 +373,6 @@ _HOME = {
     "NoRun": ("engine.steering", "NoRun"),
     "CalledOff": ("engine.views", "CalledOff"),
     "repost": ("engine.outbox", "repost"),
-    "hurry_deliveries": ("engine.store.outbox", "hurry"),
     "move_postings": ("engine.store.postings", "move"),
     "Airflow": ("engine.backends.airflow", "Airflow"),
     "AirflowLogin": ("engine.backends.airflow_login", "AirflowLogin"),
@@ -526,6 +552,7 @@ _HOME = {
     "DeliveryKind": ("engine.store.outbox", "DeliveryKind"),
     "DeliveryState": ("engine.store.outbox", "DeliveryState"),
     "Posting": ("engine.store.postings", "Posting"),
+    "PostingState": ("engine.store.postings", "PostingState"),
     "drop_claims": ("engine.store.outbox", "drop_claims"),
     "GrantRecord": ("engine.store.people", "GrantRecord"),
     "active_grants": ("engine.store.people", "active_grants"),
@@ -679,6 +706,7 @@ __all__ = [
     "Gate",
     "GateRule",
     "Given",
+    "Gone",
     "Grant",
     "GrantRecord",
     "Happened",
@@ -704,6 +732,7 @@ __all__ = [
     "Members",
     "Mirror",
     "Missing",
+    "Moot",
     "NoRun",
     "NotExported",
     "Nudge",
@@ -721,6 +750,7 @@ __all__ = [
     "Policy",
     "PolicyRule",
     "Posting",
+    "PostingState",
     "Prefect",
     "PrefectKey",
     "Principal",
@@ -758,6 +788,7 @@ __all__ = [
     "SignoffError",
     "Stage",
     "Standing",
+    "Stands",
     "Standstill",
     "StillAsked",
     "Store",
@@ -774,6 +805,8 @@ __all__ = [
     "TaskRecord",
     "TaskState",
     "Tx",
+    "Unreachable",
+    "Verdict",
     "Verified",
     "Voice",
     "WaitingGate",
@@ -791,6 +824,7 @@ __all__ = [
     "approver_groups",
     "approving_rule",
     "ask_again",
+    "ask_elsewhere",
     "ask_link",
     "backend_statuses",
     "begin_backlog",
@@ -839,7 +873,7 @@ __all__ = [
     "headcount_of",
     "holder_name",
     "holders",
-    "hurry_deliveries",
+    "is_anything_untold",
     "is_extendable",
     "is_extended",
     "is_fillable",
@@ -856,6 +890,7 @@ __all__ = [
     "load_dag",
     "local_time",
     "log_path",
+    "lose",
     "may_break_glass",
     "mine_page",
     "move_postings",
@@ -875,6 +910,7 @@ __all__ = [
     "person_file",
     "person_files",
     "person_named",
+    "place_changed",
     "probe_writable",
     "put_back_crowd",
     "python",
@@ -884,6 +920,7 @@ __all__ = [
     "read_source",
     "record_crowd",
     "record_held",
+    "record_look",
     "record_notice",
     "record_posted",
     "record_shown",
@@ -912,14 +949,17 @@ __all__ = [
     "sweep_expiry",
     "sync_file",
     "take_crowds",
+    "take_up_again",
     "targets_of",
     "task_history",
     "tell_in_full",
     "ticks_of",
     "to_airflow",
+    "to_look_at",
     "to_prefect",
     "troubled_deliveries",
     "unlink",
+    "unreachable_cards",
     "upgrade_database",
     "verify_trail",
     "was_posted",

@@ -393,11 +393,12 @@ class PostingMade(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostingLost(Event):
-    """Somebody deleted a copy of a card that still waits; it is posted anew."""
+    """A copy of a card that still waits is gone; it is posted anew unless another stands in."""
 
     surface: str
     place: str
     handle: str
+    why: str = "deleted"  # or the surface's word for it, when a look found it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

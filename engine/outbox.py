@@ -9,8 +9,18 @@ from functools import partial
 from typing import Any
 
 from engine.errors import StoreError
-from engine.events import DeliveryGivenUp, PostingLost, PostingMade
-from engine.ports import Delivered, Deliverer, Impossible, InTurn, Later, Outcome, RetryLater
+from engine.events import DeliveryGivenUp, PostingMade
+from engine.ports import (
+    Delivered,
+    Deliverer,
+    Impossible,
+    InTurn,
+    Later,
+    Moot,
+    Outcome,
+    RetryLater,
+)
+from engine.reconciling import lose
 from engine.store import checkpoints, outbox, postings, reviews, trail
 from engine.store.outbox import Delivery, DeliveryKind
 from engine.store.writer import Store, Tx
@@ -106,6 +116,9 @@ class Outbox:
             await self._store.write(partial(_note, delivery, self._holder, outcome))
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
+        first = await self._store.read(partial(outbox.told_before, delivery=delivery))
+        if first is not None:
+            return Later(max(first - self._store.clock.now(), _FIRST_DELAY))
         try:
             return await self._deliverer.deliver(delivery)
         except Exception as error:
@@ -148,6 +161,8 @@ def _note(delivery: Delivery, holder: str, outcome: Outcome, tx: Tx) -> None:
             log.warning(
                 "could not deliver %s of %s yet: %s", delivery.kind, delivery.checkpoint_id, reason
             )
+        case Moot():
+            outbox.drop(tx, delivery.id, holder)
         case Impossible(reason=reason):
             _give_up(tx, delivery, holder, reason)
 
@@ -224,9 +239,7 @@ def record_shown(tx: Tx, posting_id: int, version: int) -> None:
     """A copy of a card now shows this version."""
     if not postings.shown(tx, posting_id, version):
         # Somebody slow drew an old version over a newer one: draw it again.
-        posting = postings.load(tx, posting_id)
-        key = f"posting:{posting_id}"
-        outbox.ask(tx, DeliveryKind.POSTING, posting.checkpoint_id, key, posting_id=posting_id)
+        postings.ask(tx, postings.load(tx, posting_id).checkpoint_id, posting_id)
 
 
 def record_held(tx: Tx, posting_id: int, reason: str) -> None:
@@ -258,19 +271,5 @@ def adopt(tx: Tx, checkpoint_id: str, surface: str, place: str, handle: str) -> 
 
 def repost(tx: Tx, surface: str, place: str, handle: str) -> bool:
     """A copy of a card was deleted by hand. One that still waits is posted anew."""
-    checkpoint_id = postings.checkpoint_of(tx, surface, place, handle)
-    checkpoint = None if checkpoint_id is None else checkpoints.load(tx, checkpoint_id)
-    if checkpoint is None or not checkpoint.is_open:
-        return False
-    postings.forget(tx, surface, place, handle)
-    trail.append(
-        tx,
-        PostingLost(
-            run_id=checkpoint.run_id,
-            checkpoint_id=checkpoint.id,
-            surface=surface,
-            place=place,
-            handle=handle,
-        ),
-    )
-    return True
+    posting = postings.find(tx, surface, place, handle)
+    return posting is not None and lose(tx, posting.id, "deleted") is not None

@@ -30,6 +30,11 @@ class RetryLater:
 
 
 @dataclass(frozen=True, slots=True)
+class Moot:
+    """There is nobody left to tell, or nothing left to make true: people saw to that."""
+
+
+@dataclass(frozen=True, slots=True)
 class Impossible:
     """It cannot be told, now or ever."""
 
@@ -44,7 +49,7 @@ class InTurn:
     rank: int
 
 
-Outcome = Delivered | Later | InTurn | RetryLater | Impossible
+Outcome = Delivered | Later | InTurn | RetryLater | Moot | Impossible
 
 
 class Deliverer(Protocol):

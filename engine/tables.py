@@ -348,6 +348,7 @@ class PostingRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("surface", "place", "handle", name="ux_posting_handle"),
         Index("ix_posting_checkpoint", "checkpoint_id"),
+        Index("ix_posting_checked", "state", "checked_at", "id"),
     )
     id: int | None = Field(default=None, primary_key=True)
     checkpoint_id: str = Field(foreign_key="checkpoint.id")
@@ -360,6 +361,8 @@ class PostingRow(SQLModel, table=True):
     error: str | None = _text(nullable=True)
     created_at: datetime = _time()
     posted_at: datetime | None = _time(nullable=True)
+    asked_place: str = ""  # where it was asked for; `place` is where it went
+    checked_at: datetime | None = _time(nullable=True)  # when it was last known to stand, or looked
 
 
 class DeliveryRow(SQLModel, table=True):

@@ -75,6 +75,8 @@ class PeopleApi:
             "delete": lambda b: changes.delete_message(slack, b["channel"], b["ts"]),
             "join": lambda b: changes.join(slack, b["channel"], b.get("member", seed.BOT_USER)),
             "leave": lambda b: changes.leave(slack, b["channel"], b.get("member", seed.BOT_USER)),
+            "delete_channel": lambda b: changes.delete_channel(slack, b["channel"]),
+            "rename": lambda b: changes.rename(slack, b["channel"], b["name"]),
             "archive": lambda b: changes.archive(
                 slack, b["channel"], archived=b.get("archived", True)
             ),

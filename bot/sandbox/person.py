@@ -129,6 +129,14 @@ class Person:
         """Archive a channel, or bring it back."""
         await self._post("archive", channel=channel, archived=archived)
 
+    async def delete_channel(self, channel: str) -> None:
+        """Delete a channel with everything in it."""
+        await self._post("delete_channel", channel=channel)
+
+    async def rename_channel(self, channel: str, name: str) -> None:
+        """Give a channel another name."""
+        await self._post("rename", channel=channel, name=name)
+
     async def change_user(self, member: str, **flags: bool) -> None:
         """Change what a user is: `deleted=True`, `is_restricted=True`, ..."""
         await self._post("change_user", member=member, flags=flags)

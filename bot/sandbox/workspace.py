@@ -70,6 +70,12 @@ class Workspace:
         self.messages.setdefault(channel.id, [])
         self.touch()
 
+    def remove_channel(self, channel: Channel) -> None:
+        """Take a channel and all its messages away."""
+        self.channels.pop(channel.id, None)
+        self.messages.pop(channel.id, None)
+        self.touch()
+
     def named(self, name: str) -> Channel | None:
         """Return the channel called `name` (with or without `#`), if any."""
         plain = name.removeprefix("#")

@@ -56,6 +56,10 @@ WHILE_WAITING = frozenset(
 )
 
 
+IN_ORDER = frozenset({DeliveryKind.EXPIRED, DeliveryKind.ELSEWHERE, DeliveryKind.RUN_ENDED})
+"""What tells of ends: a thread has these in the order they came to pass, whatever fails."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """One thing to tell."""
@@ -242,6 +246,30 @@ def give_up(tx: Tx, delivery_id: int, holder: str, error: str) -> None:
     )
 
 
+def revive(tx: Tx, delivery_id: int) -> None:
+    """What was given up is tried again now. Its error stays until it is told."""
+    tx.run(
+        _delivery.update()
+        .where(_delivery.c.id == delivery_id, _delivery.c.state == DeliveryState.GIVEN_UP)
+        .values(state=DeliveryState.PENDING, due_at=tx.now, ended_at=None)
+    )
+
+
+def drop(tx: Tx, delivery_id: int, holder: str) -> None:
+    """There is nothing to tell any more."""
+    tx.run(
+        _delivery.update()
+        .where(_delivery.c.id == delivery_id, _delivery.c.claimed_by == holder)
+        .values(
+            state=DeliveryState.VOID,
+            claimed_by=None,
+            claimed_until=None,
+            error=None,
+            ended_at=tx.now,
+        )
+    )
+
+
 def count_due(
     tx: Tx,
     limit: int,
@@ -306,6 +334,20 @@ def hurry(tx: Tx) -> None:
         )
         .values(due_at=tx.now)
     )
+
+
+def told_before(tx: Tx, delivery: Delivery) -> datetime | None:
+    """When what must be told before this one is due; None when nothing must."""
+    if delivery.kind not in IN_ORDER:
+        return None
+    query = sa.select(sa.func.min(_delivery.c.due_at)).where(
+        _delivery.c.checkpoint_id == delivery.checkpoint_id,
+        _delivery.c.id < delivery.id,
+        _delivery.c.state == DeliveryState.PENDING,
+        _delivery.c.kind.in_(IN_ORDER),
+    )
+    found: datetime | None = tx.run(query).scalar_one()
+    return found
 
 
 def next_due(
