@@ -8,6 +8,7 @@ so a finding is kept, and fails the test when it ends.
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from slack_sdk.errors import SlackObjectFormationError
@@ -67,6 +68,9 @@ def spread() -> None:
     cards.Message.__init__ = _checked_message(cards.Message.__init__)  # type: ignore[method-assign]
     modals.modal = _checked_view(modals.modal)
     modals.decision_form = _checked_view(modals.decision_form)
+    # Only now: it takes the maker of modals by its name.
+    home = import_module("bot.home")
+    home._home = _checked_view(home._home)
 
 
 def _note(digest: int, look: Callable[[], list[str]]) -> None:
