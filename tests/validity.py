@@ -70,7 +70,7 @@ def spread() -> None:
     modals.decision_form = _checked_view(modals.decision_form)
     # Only now: it takes the maker of modals by its name.
     home = import_module("bot.home")
-    home._home = _checked_view(home._home)
+    home._home = _checked_view(home._home)  # type: ignore[attr-defined]
 
 
 def _note(digest: int, look: Callable[[], list[str]]) -> None:
