@@ -26,7 +26,6 @@ Picture = Callable[[Stage], Awaitable[Locator | Page]]
 
 _PAGE = ViewportSize(width=1100, height=640)
 _CARD = ViewportSize(width=960, height=900)  # tall: whole cards, nothing scrolled away
-_FORM = ViewportSize(width=960, height=1300)  # so that a long one shows all its fields
 _WITH_THREAD = ViewportSize(width=1180, height=720)
 
 DEPLOY = """\
@@ -164,7 +163,7 @@ async def card_cancelled(stage: Stage) -> Locator:
 
 async def form(stage: Stage) -> Locator:
     """A form with a field that does not fit."""
-    bob = await _asked(stage, "U0BOB", FORM, _FORM)
+    bob = await _asked(stage, "U0BOB", FORM)
     await bob.press(bob.card("Approval needed"), "Approve")
     await bob.field("on_day").locator("input").fill("2026-12-04")
     await bob.field("replicas").locator("input").fill("80")
