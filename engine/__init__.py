@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from engine.backends.prefect import Prefect
     from engine.backends.prefect_api import PrefectKey
     from engine.breaking import BrokenGlass, admit_breaking, break_glass, may_break_glass
+    from engine.clicking import (
+        SurfaceCheck,
+        last_row,
+        note_surface_check,
+        surface_check,
+    )
     from engine.clock import Clock, SystemClock
     from engine.dag import (
         CatchUp,
@@ -262,6 +268,10 @@ if TYPE_CHECKING:
     from engine.watching import Watch
 
 _HOME = {
+    "SurfaceCheck": ("engine.clicking", "SurfaceCheck"),
+    "last_row": ("engine.clicking", "last_row"),
+    "note_surface_check": ("engine.clicking", "note_surface_check"),
+    "surface_check": ("engine.clicking", "surface_check"),
     "BY_PEOPLE": ("engine.model", "BY_PEOPLE"),
     "BrokenGlass": ("engine.breaking", "BrokenGlass"),
     "admit_breaking": ("engine.breaking", "admit_breaking"),
@@ -708,6 +718,7 @@ __all__ = [
     "StoreBusy",
     "StoreError",
     "Surface",
+    "SurfaceCheck",
     "SystemClock",
     "Targets",
     "Task",
@@ -783,6 +794,7 @@ __all__ = [
     "is_long_text",
     "is_whole",
     "judge_rules",
+    "last_row",
     "latest_run",
     "lenders_of",
     "listed_checkpoints",
@@ -798,6 +810,7 @@ __all__ = [
     "must_be_alone",
     "near_name",
     "note_shortage",
+    "note_surface_check",
     "note_unknown",
     "note_unseen",
     "note_unverified",
@@ -839,6 +852,7 @@ __all__ = [
     "shown_url",
     "sign_review",
     "submit",
+    "surface_check",
     "surface_lines",
     "sweep_expiry",
     "sync_file",
