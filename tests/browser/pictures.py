@@ -209,6 +209,19 @@ async def dark(stage: Stage) -> Page:
     return bob.page
 
 
+async def trouble(stage: Stage) -> Page:
+    """The panel after three failed updates, and the one that went well."""
+    bob = await _asked(stage, "U0BOB", DEPLOY, _WITH_THREAD)
+    await bob.page.get_by_role("button", name="Make trouble").click()
+    panel = bob.page.locator("#trouble")
+    await bob.press(panel, "Failing updates")
+    await expect(panel.locator(".pending")).to_contain_text("chat.update")
+    await _decided(bob, "Approve", "Tested on staging.")
+    await expect(panel.locator(".trace li").filter(has_text="chat.update")).to_have_count(4)
+    await _with_result(bob, "✅ Approved")
+    return bob.page
+
+
 PICTURES: dict[str, Picture] = {
     "demo": demo,
     "modal": modal,
@@ -224,6 +237,7 @@ PICTURES: dict[str, Picture] = {
     "list": listed,
     "phone": phone,
     "dark": dark,
+    "trouble": trouble,
 }
 
 

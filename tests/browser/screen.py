@@ -24,7 +24,7 @@ expect.set_options(timeout=PATIENCE_MS)
 DESKTOP = ViewportSize(width=1180, height=760)
 PHONE = ViewportSize(width=390, height=844)
 _DESK: Mapping[str, Any] = MappingProxyType(
-    {"locale": "en-GB", "timezone_id": "UTC", "reduced_motion": "reduce"}
+    {"locale": "en-US", "timezone_id": "UTC", "reduced_motion": "reduce"}
 )
 
 
