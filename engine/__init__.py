@@ -132,7 +132,15 @@ if TYPE_CHECKING:
         TaskId,
         TaskState,
     )
-    from engine.outbox import Outbox, adopt, record_held, record_posted, record_shown, repost
+    from engine.outbox import (
+        Outbox,
+        adopt,
+        record_held,
+        record_posted,
+        record_shown,
+        repost,
+        tell_in_full,
+    )
     from engine.people import LocalMode, Wanted, grant, revoke, sync_file
     from engine.policy import (
         REASON_LIMIT,
@@ -152,6 +160,7 @@ if TYPE_CHECKING:
         Outcome,
         RetryLater,
     )
+    from engine.progress import Progress, Stage
     from engine.queries import (
         approver_groups,
         backend_statuses,
@@ -256,6 +265,7 @@ if TYPE_CHECKING:
     from engine.views import (
         CalledOff,
         CheckpointView,
+        Failure,
         Page,
         PendingSummary,
         PersonView,
@@ -425,6 +435,10 @@ _HOME = {
     "Ruling": ("engine.policy", "Ruling"),
     "Settled": ("engine.policy", "Settled"),
     "CheckpointView": ("engine.views", "CheckpointView"),
+    "tell_in_full": ("engine.outbox", "tell_in_full"),
+    "Failure": ("engine.views", "Failure"),
+    "Progress": ("engine.progress", "Progress"),
+    "Stage": ("engine.progress", "Stage"),
     "Page": ("engine.views", "Page"),
     "PersonView": ("engine.views", "PersonView"),
     "RunView": ("engine.views", "RunView"),
@@ -632,6 +646,7 @@ __all__ = [
     "Exported",
     "Fact",
     "FactRead",
+    "Failure",
     "FileLock",
     "Filed",
     "Finding",
@@ -682,6 +697,7 @@ __all__ = [
     "PrefectKey",
     "Principal",
     "PrincipalKind",
+    "Progress",
     "Prospect",
     "PythonCall",
     "Reach",
@@ -711,6 +727,7 @@ __all__ = [
     "Show",
     "Signed",
     "SignoffError",
+    "Stage",
     "Standing",
     "Standstill",
     "StillAsked",
@@ -858,6 +875,7 @@ __all__ = [
     "sync_file",
     "targets_of",
     "task_history",
+    "tell_in_full",
     "ticks_of",
     "to_airflow",
     "to_prefect",

@@ -150,7 +150,7 @@ async def card_expired(stage: Stage) -> Locator:
     await stage.world.start(SHORT)
     card = bob.messages.first  # the notice below it says the same
     await expect(button(card, "Ask again")).to_be_visible()
-    await expect(card.locator("button.replies")).to_contain_text("2 replies")
+    await expect(card.locator("button.replies")).to_be_visible()
     return card
 
 
