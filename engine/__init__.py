@@ -106,6 +106,7 @@ if TYPE_CHECKING:
     from engine.lifecycle import action_on_expiry, is_extendable, is_extended
     from engine.linking import LinkCode, Linked, ask_link, confirm_link, unlink
     from engine.liveness import holder_name
+    from engine.mine import Tally, groups_mine, mine_page
     from engine.mirror import Mirror
     from engine.model import (
         BY_PEOPLE,
@@ -141,6 +142,7 @@ if TYPE_CHECKING:
         repost,
         tell_in_full,
     )
+    from engine.overview import Overview, Said, expires_soon, overview_of
     from engine.people import LocalMode, Wanted, grant, revoke, sync_file
     from engine.policy import (
         REASON_LIMIT,
@@ -169,7 +171,6 @@ if TYPE_CHECKING:
         granted_groups,
         listed_checkpoints,
         listed_runs,
-        mine_page,
         pending_page,
         pending_summary,
         roles,
@@ -482,7 +483,13 @@ _HOME = {
     "Grant": ("engine.entitlement", "Grant"),
     "listed_checkpoints": ("engine.queries", "listed_checkpoints"),
     "listed_runs": ("engine.queries", "listed_runs"),
-    "mine_page": ("engine.queries", "mine_page"),
+    "mine_page": ("engine.mine", "mine_page"),
+    "groups_mine": ("engine.mine", "groups_mine"),
+    "Tally": ("engine.mine", "Tally"),
+    "Overview": ("engine.overview", "Overview"),
+    "Said": ("engine.overview", "Said"),
+    "expires_soon": ("engine.overview", "expires_soon"),
+    "overview_of": ("engine.overview", "overview_of"),
     "pending_page": ("engine.queries", "pending_page"),
     "roles": ("engine.queries", "roles"),
     "run_view": ("engine.queries", "run_view"),
@@ -684,6 +691,7 @@ __all__ = [
     "Outbox",
     "Outcome",
     "Overruled",
+    "Overview",
     "Page",
     "PendingSummary",
     "PersonFile",
@@ -718,6 +726,7 @@ __all__ = [
     "RunState",
     "RunView",
     "RunnerSettings",
+    "Said",
     "Schedule",
     "Schedules",
     "Settled",
@@ -737,6 +746,7 @@ __all__ = [
     "Surface",
     "SurfaceCheck",
     "SystemClock",
+    "Tally",
     "Targets",
     "Task",
     "TaskEvent",
@@ -792,6 +802,7 @@ __all__ = [
     "examples",
     "expected_json",
     "expire_now",
+    "expires_soon",
     "explain",
     "export_trail",
     "file_of",
@@ -800,6 +811,7 @@ __all__ = [
     "grant",
     "granted_groups",
     "groups_chosen",
+    "groups_mine",
     "groups_pending",
     "headcount_of",
     "holder_name",
@@ -834,6 +846,7 @@ __all__ = [
     "one_voice_each",
     "option_label",
     "outcomes_of",
+    "overview_of",
     "pending_page",
     "pending_summary",
     "person_file",
