@@ -26,6 +26,7 @@ Picture = Callable[[Stage], Awaitable[Locator | Page]]
 
 _PAGE = ViewportSize(width=1100, height=640)
 _CARD = ViewportSize(width=960, height=900)  # tall: whole cards, nothing scrolled away
+_HOME = ViewportSize(width=1100, height=860)
 _WITH_THREAD = ViewportSize(width=1180, height=720)
 
 DEPLOY = """\
@@ -222,6 +223,20 @@ async def trouble(stage: Stage) -> Page:
     return bob.page
 
 
+async def home(stage: Stage) -> Page:
+    """The Home tab of somebody for whom two wait, and who decided one."""
+    bob = await _asked(stage, "U0BOB", DEPLOY, _HOME)
+    await _decided(bob, "Approve", "Tested on staging.")
+    await _with_result(bob, "✅ Approved")
+    for dag in (FORM, QUORUM):
+        await stage.world.paused(await stage.world.start(dag, by="os:dana"))
+    await bob.page.locator("#channels").get_by_role("button", name="Signoff").click()
+    shown = bob.page.locator("#home")
+    await expect(shown).to_contain_text("Waiting for you (2)")
+    await expect(shown).to_contain_text("✅ Approved")
+    return bob.page
+
+
 PICTURES: dict[str, Picture] = {
     "demo": demo,
     "modal": modal,
@@ -235,6 +250,7 @@ PICTURES: dict[str, Picture] = {
     "form": form,
     "refusal": refusal,
     "list": listed,
+    "home": home,
     "phone": phone,
     "dark": dark,
     "trouble": trouble,
