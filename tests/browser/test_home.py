@@ -1,4 +1,4 @@
-"""The Home tab and "My approvals" on the page: what waits for one person, and deciding from there."""
+"""The Home tab and "My approvals" on the page: what waits for one, and deciding from there."""
 
 import pytest
 from playwright.async_api import expect
@@ -9,7 +9,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_the_home_tab_follows_what_happens(stage: Stage) -> None:
-    """Open beforehand, it shows what starts to wait; Review decides; then it is what one decided."""
+    """Opened before, it shows what starts to wait; Review decides; then it is what one decided."""
     bob = await stage.open("U0BOB")
     await bob.page.locator("#channels").get_by_role("button", name="Signoff").click()
     home = bob.page.locator("#home")
