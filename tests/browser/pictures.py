@@ -4,6 +4,7 @@ Each picture has a world of its own. Give names to take only some of them.
 """
 
 import asyncio
+import re
 import shutil
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -28,6 +29,8 @@ _PAGE = ViewportSize(width=1100, height=640)
 _CARD = ViewportSize(width=960, height=900)  # tall: whole cards, nothing scrolled away
 _HOME = ViewportSize(width=1100, height=860)
 _WITH_THREAD = ViewportSize(width=1180, height=720)
+
+_LAST_TASK = re.compile(r"[✅⏭🚫❌]\S* (ship|verify)")
 
 DEPLOY = """\
 name: deploy-shop
@@ -83,8 +86,14 @@ async def _decided(shown: Screen, choice: str, reason: str) -> None:
 async def _with_result(shown: Screen, header: str) -> Locator:
     """The card once it says this, and its thread what became of the run."""
     card = shown.card(header)
-    await expect(card.locator("button.replies")).to_be_visible()
+    await _drawn_to_the_end(card)
     return card
+
+
+async def _drawn_to_the_end(card: Locator) -> None:
+    """The run has ended, and the card was redrawn with what became of its last task."""
+    await expect(card.locator("button.replies")).to_be_visible()
+    await expect(card).to_contain_text(_LAST_TASK)
 
 
 def _publish_docs() -> str:
@@ -151,7 +160,7 @@ async def card_expired(stage: Stage) -> Locator:
     await stage.world.start(SHORT)
     card = bob.messages.first  # the notice below it says the same
     await expect(button(card, "Ask again")).to_be_visible()
-    await expect(card.locator("button.replies")).to_be_visible()
+    await _drawn_to_the_end(card)
     return card
 
 
@@ -266,7 +275,10 @@ async def _take(name: str, browser: Browser, folder: Path) -> None:
         shown = await PICTURES[name](Stage(world, browser, stack))
         page = shown if isinstance(shown, Page) else shown.page
         await page.mouse.move(0, 0)  # nothing is hovered over
-        await shown.screenshot(path=IMAGES / f"{name}.png", animations="disabled", caret="hide")
+        # Cut out of the page: the card itself may be redrawn at any moment.
+        clip = None if isinstance(shown, Page) else await shown.bounding_box()
+        to = IMAGES / f"{name}.png"
+        await page.screenshot(path=to, clip=clip, animations="disabled", caret="hide")
 
 
 async def take(names: Sequence[str]) -> None:
