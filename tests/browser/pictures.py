@@ -28,7 +28,7 @@ Picture = Callable[[Stage], Awaitable[Locator | Page]]
 _PAGE = ViewportSize(width=1100, height=640)
 _CARD = ViewportSize(width=960, height=900)  # tall: whole cards, nothing scrolled away
 _HOME = ViewportSize(width=1100, height=860)
-_WITH_THREAD = ViewportSize(width=1180, height=720)
+_WITH_THREAD = ViewportSize(width=1120, height=740)
 
 _LAST_TASK = re.compile(r"[✅⏭🚫❌]\S* (ship|verify)")
 
