@@ -89,6 +89,8 @@ class Environment(BaseSettings):
     SIGNOFF_WAKE_LISTEN: Annotated[str, AfterValidator(address)] = Field(
         "127.0.0.1:8791", description="HOST:PORT"
     )
+    SIGNOFF_SOCKETS: int = Field(2, ge=2, le=10, description="a whole number from 2 to 10")
+    SIGNOFF_SLACK_PACE: float = Field(1, ge=0.05, le=100, description="a number from 0.05 to 100")
     SIGNOFF_LOG_LEVEL: Annotated[LogLevel, BeforeValidator(upper)] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR"
     )
@@ -138,6 +140,8 @@ class Settings:
     backends: tuple[BackendSettings, ...] = ()
     wake_token: SecretStr | None = None  # None: nobody can wake us
     wake_at: tuple[str, int] = ("127.0.0.1", 0)  # host and port; 0: any free one
+    sockets: int = 2  # Socket Mode connections of this bot
+    slack_pace: float = 1.0  # how many times Slack's published rates this bot takes for itself
 
     @property
     def secret_variables(self) -> frozenset[str]:
@@ -220,6 +224,8 @@ def _settings(environment: Environment, path: Path, file: ConfigFile) -> Setting
         backends=file.backends,
         wake_token=environment.SIGNOFF_WAKE_TOKEN,
         wake_at=listen_at(environment.SIGNOFF_WAKE_LISTEN),
+        sockets=environment.SIGNOFF_SOCKETS,
+        slack_pace=environment.SIGNOFF_SLACK_PACE,
     )
 
 

@@ -13,6 +13,7 @@ from bot.dags import dag_folder
 from bot.directory import Directory, LookUpFailed
 from bot.payloads import Who
 from bot.slack import Installation, Slack
+from bot.sockets import Sockets
 from engine import (
     Caller,
     CheckpointView,
@@ -69,6 +70,7 @@ class Desk:
     settings: Settings
     follow_ups: FollowUps
     dags: DagFolder | None  # what can be started by name; None where no folder is configured
+    sockets: Sockets | None = None  # None over HTTP
 
     @classmethod
     def at(cls, store: Store, slack: Slack, home: Installation, settings: Settings) -> Self:

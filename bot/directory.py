@@ -142,9 +142,12 @@ class Directory:
         )
 
     def _is_of_home(self, account: Account) -> bool:
-        # On Enterprise Grid an account may belong to any workspace of the organisation.
-        on_grid = self._home.realm != self._home.team_id
-        return not account.is_stranger and (on_grid or account.team_id == self._home.team_id)
+        # On Enterprise Grid that is any workspace of the organisation, which an account names;
+        # one of another organisation, met in a shared channel, names that one or its workspace.
+        return not account.is_stranger and account.team_id in (
+            self._home.realm,
+            self._home.team_id,
+        )
 
     async def _account(self, user_id: str) -> _Kept:
         return await self._keep(("account", user_id), lambda: self._slack.account(user_id))

@@ -4,8 +4,6 @@ It always draws what is true now, never what was true when the delivery was aske
 for, so that duplicates, delays and reordering all end in the same card.
 """
 
-import random
-from datetime import timedelta
 from functools import partial
 from typing import assert_never
 
@@ -17,12 +15,14 @@ from bot.pressing import Pressing
 from bot.slack import Slack, SlackRateLimited, SlackRefused, SlackUnreachable
 from bot.summons import Summons
 from bot.threads import HELD_RETRY, no_thread, reply
+from bot.turns import rank_of
 from engine import (
     CheckpointView,
     Delivered,
     Delivery,
     DeliveryKind,
     Impossible,
+    InTurn,
     Outcome,
     Posting,
     RetryLater,
@@ -36,7 +36,6 @@ from engine import (
     was_posted,
 )
 
-_MOST_SPREAD = 5  # doublings
 _GONE = frozenset({"message_not_found", "cant_update_message", "channel_not_found"})
 _NEVER = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_too_long", "no_text"})
 
@@ -63,7 +62,7 @@ class Notifier:
         try:
             return await self._tell(view, delivery)
         except SlackRateLimited as error:
-            return RetryLater(str(error), after=_in_turn(error.retry_after, delivery.attempts))
+            return InTurn(error.lane, rank_of(view, delivery.kind))
         except SlackUnreachable as error:
             return RetryLater(str(error))
         except SlackRefused as error:
@@ -212,12 +211,3 @@ class Notifier:
         if posting.handle is not None and error.code in _GONE:
             return Impossible(f"{error}: the card was deleted, or the bot was removed")
         return await self._hold(posting, str(error))
-
-
-def _in_turn(retry_after: float, attempts: int) -> timedelta:
-    """Never before Slack says; and many that wait for one budget part, instead of all coming back.
-
-    The more often one was turned away, the more of them there must be.
-    """
-    spread = 2 ** min(attempts, _MOST_SPREAD)
-    return timedelta(seconds=retry_after * random.uniform(1, spread))  # noqa: S311 (parts a herd)

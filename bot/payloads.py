@@ -191,9 +191,9 @@ def parse_start(body: object) -> Command[RunRequest] | Malformed:
 
 def _command(body: object, read: Callable[[str], R]) -> Command[R] | Malformed:
     try:
-        team = matching(_REALM, body, "team_id")
+        enterprise = optional_matching(_REALM, body, "enterprise_id")
         who = Who(
-            realm=optional_matching(_REALM, body, "enterprise_id") or team,
+            realm=enterprise or matching(_REALM, body, "team_id"),
             user_id=matching(_USER, body, "user_id"),
             name=optional_text(body, "user_name")[:_MOST_NAME],
         )
@@ -218,10 +218,10 @@ def parse_who(body: object) -> Who | Malformed:
 def _who(body: object) -> Who:
     # The installation's own team stands elsewhere in the body: in a shared channel it is
     # not the clicker's.
-    team = matching(_REALM, body, "user", "team_id")
+    enterprise = optional_matching(_REALM, body, "enterprise", "id")
     name = optional_text(body, "user", "name") or optional_text(body, "user", "username")
     return Who(
-        realm=optional_matching(_REALM, body, "enterprise", "id") or team,
+        realm=enterprise or matching(_REALM, body, "user", "team_id"),
         user_id=matching(_USER, body, "user", "id"),
         name=name[:_MOST_NAME],
     )

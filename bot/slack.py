@@ -10,6 +10,7 @@ else the outbox retries, with the whole record in hand.
 """
 
 import asyncio
+import copy
 import time
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -20,6 +21,8 @@ import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bot.budgets import Budgets, lane_of
 
 CALL_TIMEOUT_S = 3
 _CHANNEL_KEPT_S = 60.0  # listing channels by name is what Slack grants least of
@@ -44,8 +47,9 @@ class SlackUnreachable(SlackError):
 class SlackRateLimited(SlackError):
     """Too many calls of this kind."""
 
-    def __init__(self, method: str, retry_after: float) -> None:
+    def __init__(self, method: str, retry_after: float, lane: str = "") -> None:
         self.retry_after = retry_after  # seconds
+        self.lane = lane or method  # what it would have to wait for with others
         super().__init__(f"{method}: rate limited for {retry_after:g} s")
 
 
@@ -100,12 +104,23 @@ class Channel:
 
 
 class Slack:
-    """The calls we make."""
+    """The calls we make.
 
-    def __init__(self, web: AsyncWebClient) -> None:
+    They are made for people who wait. `giving_way` is the same Slack for work that can wait:
+    it leaves them a part of every budget.
+    """
+
+    def __init__(self, web: AsyncWebClient, budgets: Budgets | None = None) -> None:
         self.web = web
-        self._not_before: dict[tuple[str, str], float] = {}  # by method and channel, monotonic
+        self.budgets = budgets or Budgets(time.monotonic)
+        self.draw = self.budgets.spend  # takes from which share of the budgets
         self._channels: dict[str, tuple[float, asyncio.Task[Channel | None]]] = {}
+
+    def giving_way(self) -> "Slack":
+        """The same Slack, for work that can wait."""
+        other = copy.copy(self)
+        other.draw = self.budgets.ask
+        return other
 
     async def installation(self) -> Installation:
         """Who we are: `auth.test`."""
@@ -120,9 +135,13 @@ class Slack:
 
     async def check_app_token(self, app_token: str) -> bool:
         """True when Slack takes this token for Socket Mode; the URL it gives goes unused."""
-        asked = self.web.apps_connections_open(app_token=app_token)
-        await _answered("apps.connections.open", asked)
+        await self.socket_url(app_token)
         return True
+
+    async def socket_url(self, app_token: str) -> str:
+        """Where to open a Socket Mode connection, once."""
+        asked = self.web.apps_connections_open(app_token=app_token)
+        return str((await _answered("apps.connections.open", asked))["url"])
 
     async def post(
         self,
@@ -288,18 +307,18 @@ class Slack:
 
     async def _call(self, method: str, **arguments: Any) -> Any:
         # Whoever goes on asking before the time Slack named is made to wait longer.
-        budget = (method, str(arguments.get("channel", "")))
-        left = self._not_before.get(budget, 0.0) - time.monotonic()
+        channel = str(arguments.get("channel", ""))
+        left = self.draw(method, channel)
         if left > 0:
-            raise SlackRateLimited(method, left)
+            raise SlackRateLimited(method, left, lane_of(method, channel))
         try:
             # Slack's reading methods take form fields only.
             if method.startswith(("chat.", "views.")):
                 return await _answered(method, self.web.api_call(method, json=arguments))
             return await _answered(method, self.web.api_call(method, data=arguments))
         except SlackRateLimited as error:
-            self._not_before[budget] = time.monotonic() + error.retry_after
-            raise
+            self.budgets.turned_away(method, channel, error.retry_after)
+            raise SlackRateLimited(method, error.retry_after, lane_of(method, channel)) from error
 
 
 def _told_nothing(asked: "asyncio.Task[Channel | None]") -> bool:
@@ -349,7 +368,9 @@ def _channel(found: Mapping[str, Any]) -> Channel:
 
 
 @asynccontextmanager
-async def connected(api_url: str, bot_token: str) -> AsyncIterator[Slack]:
+async def connected(
+    api_url: str, bot_token: str, budgets: Budgets | None = None
+) -> AsyncIterator[Slack]:
     """A client on one shared session; the time limit is set on both, as the SDK needs it."""
     timeout = aiohttp.ClientTimeout(total=CALL_TIMEOUT_S)
     async with aiohttp.ClientSession(timeout=timeout, trust_env=True) as session:
@@ -360,4 +381,4 @@ async def connected(api_url: str, bot_token: str) -> AsyncIterator[Slack]:
             session=session,
             retry_handlers=[],
         )
-        yield Slack(web)
+        yield Slack(web, budgets)

@@ -3,15 +3,14 @@
 import asyncio
 import logging
 import random
-from collections.abc import Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from itertools import groupby
 from typing import Any
 
 from engine.errors import StoreError
 from engine.events import DeliveryGivenUp, PostingLost, PostingMade
-from engine.ports import Delivered, Deliverer, Impossible, Later, Outcome, RetryLater
+from engine.ports import Delivered, Deliverer, Impossible, InTurn, Later, Outcome, RetryLater
 from engine.store import checkpoints, outbox, postings, reviews, trail
 from engine.store.outbox import Delivery, DeliveryKind
 from engine.store.writer import Store, Tx
@@ -29,10 +28,17 @@ _KEEP_TRYING = timedelta(
 )  # after that, something told about an ended checkpoint is dropped
 
 
+def no_lanes() -> Mapping[str, float]:
+    """Nothing waits for anything but its time."""
+    return {}
+
+
 class Outbox:
     """Delivers until stopped. Several may run on one database: claims keep them apart.
 
     One takes deliveries of some kinds only, so that a backend that hangs delays no card.
+    `closed` tells which lanes take nothing now, and for how many seconds: what waits in them
+    stays untouched, however long the lane, and the rest goes on.
     """
 
     def __init__(
@@ -41,11 +47,13 @@ class Outbox:
         deliverer: Deliverer,
         holder: str,
         kinds: Collection[DeliveryKind] = outbox.TO_PEOPLE,
+        closed: Callable[[], Mapping[str, float]] = no_lanes,
     ) -> None:
         self._store = store
         self._deliverer = deliverer
         self._holder = holder
         self._kinds = tuple(kinds)
+        self._closed = closed
 
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver what is due, now and whenever something becomes due, until `stop` is set."""
@@ -65,29 +73,36 @@ class Outbox:
 
     async def sweep(self) -> int:
         """Deliver one batch of what is due; returns how many were tried."""
-        due = await self._store.read(partial(outbox.count_due, limit=1, kinds=self._kinds))
-        if not due:
+        open_to_us: dict[str, Any] = {"kinds": self._kinds, "closed": tuple(self._closed())}
+        if not await self._store.read(partial(outbox.count_due, limit=1, **open_to_us)):
             return 0
         claim = partial(
-            outbox.claim, holder=self._holder, term=_CLAIM_TERM, limit=_BATCH, kinds=self._kinds
+            outbox.claim, holder=self._holder, term=_CLAIM_TERM, limit=_BATCH, **open_to_us
         )
         claimed = await self._store.write(claim)
         # One after the other within a checkpoint: its thread reads in the order things happened.
-        in_order = sorted(claimed, key=lambda delivery: (delivery.checkpoint_id, delivery.id))
-        groups = [list(g) for _, g in groupby(in_order, key=lambda d: d.checkpoint_id)]
-        await asyncio.gather(*(self._deliver_all(group) for group in groups))
+        threads: dict[str, list[Delivery]] = {}
+        for delivery in claimed:  # in their turn
+            threads.setdefault(delivery.checkpoint_id, []).append(delivery)
+        await asyncio.gather(*(self._deliver_all(_asked(thread)) for thread in threads.values()))
         return len(claimed)
 
     async def _nap(self) -> float:
-        due_at = await self._store.read(partial(outbox.next_due, kinds=self._kinds))
-        if due_at is None:
-            return _IDLE_S
-        left = (due_at - self._store.clock.now()).total_seconds()
-        return min(max(left, 0.02), _IDLE_S)
+        closed = self._closed()
+        due_at = await self._store.read(
+            partial(outbox.next_due, kinds=self._kinds, closed=tuple(closed))
+        )
+        waits = [_IDLE_S, *closed.values()]
+        if due_at is not None:
+            waits.append((due_at - self._store.clock.now()).total_seconds())
+        return max(min(waits), 0.02)
 
     async def _deliver_all(self, deliveries: Sequence[Delivery]) -> None:
+        outcome: Outcome = Delivered()
         for delivery in deliveries:
-            outcome = await self._attempt(delivery)
+            # What comes after something that waits for its turn waits behind it.
+            if not isinstance(outcome, InTurn):
+                outcome = await self._attempt(delivery)
             await self._store.write(partial(_note, delivery, self._holder, outcome))
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
@@ -97,6 +112,10 @@ class Outbox:
             # A bug in drawing one card must neither stop the others nor vanish.
             log.exception("delivery %s of %s failed", delivery.kind, delivery.checkpoint_id)
             return RetryLater(f"{type(error).__name__}: {error}")
+
+
+def _asked(thread: Sequence[Delivery]) -> list[Delivery]:
+    return sorted(thread, key=lambda delivery: delivery.id)
 
 
 async def _first(*waits: Coroutine[Any, Any, object]) -> None:
@@ -116,6 +135,8 @@ def _note(delivery: Delivery, holder: str, outcome: Outcome, tx: Tx) -> None:
                 outbox.finish(tx, delivery.id, holder)
             else:  # the card changed while it was being drawn: draw it again
                 outbox.postpone(tx, delivery.id, holder, tx.now, None)
+        case InTurn(lane=lane, rank=rank):
+            outbox.line_up(tx, delivery.id, holder, lane, rank)
         case Later(after=after):
             outbox.postpone(tx, delivery.id, holder, tx.now + after, None)
         case RetryLater(reason=reason, after=after):

@@ -36,7 +36,15 @@ class Impossible:
     reason: str
 
 
-Outcome = Delivered | Later | RetryLater | Impossible
+@dataclass(frozen=True, slots=True)
+class InTurn:
+    """Not yet: it stands in a lane that takes no more now. The lowest rank goes first."""
+
+    lane: str
+    rank: int
+
+
+Outcome = Delivered | Later | InTurn | RetryLater | Impossible
 
 
 class Deliverer(Protocol):

@@ -370,6 +370,7 @@ class DeliveryRow(SQLModel, table=True):
         UniqueConstraint("key", name="ux_delivery_key"),
         Index("ix_delivery_due", "state", "due_at", "id"),
         Index("ix_delivery_checkpoint", "checkpoint_id"),
+        Index("ix_delivery_lane", "lane", "state"),
     )
     id: int | None = Field(default=None, primary_key=True)
     key: str  # asking for the same thing twice is asking once
@@ -379,10 +380,38 @@ class DeliveryRow(SQLModel, table=True):
     payload: dict[str, Any] = _json()
     state: str = "pending"
     attempts: int = 0
+    lane: str | None = _text(nullable=True)  # what it waits for with others; opaque to the engine
+    rank: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # its turn in the lane
     due_at: datetime = _time()
     claimed_by: str | None = None
     claimed_until: datetime | None = _time(nullable=True)
     error: str | None = _text(nullable=True)
+    created_at: datetime = _time()
+    ended_at: datetime | None = _time(nullable=True)
+
+
+class BacklogRow(SQLModel, table=True):
+    """That cards wait for their turn in a lane, and the one message that says so meanwhile."""
+
+    __tablename__ = "backlog"
+    __table_args__ = (
+        Index(
+            "ux_backlog_open",
+            "lane",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    lane: str
+    place: str | None = None  # where the message stands; opaque to the engine
+    handle: str | None = None  # None: not posted yet
+    waiting: int = 0  # as the message says
+    most: int = 0  # how many waited at once
+    due_at: datetime = _time()  # not looked at before
+    claimed_by: str | None = None
+    claimed_until: datetime | None = _time(nullable=True)
     created_at: datetime = _time()
     ended_at: datetime | None = _time(nullable=True)
 

@@ -7,6 +7,7 @@ from bot.homes import Homes
 from bot.listeners import (
     actions,
     commands,
+    crowds,
     events,
     glass,
     home,
@@ -26,6 +27,7 @@ def register(app: AsyncApp, desk: Desk, homes: Homes) -> None:
     glass.register(app, desk)
     several.register(app, desk)
     commands.register(app, desk)
+    crowds.register(app, desk)
     starting.register(app, desk)
     live_check.register(app, desk)
     events.register(app, desk)

@@ -38,6 +38,7 @@ from bot.tokens import (
     REJECT_IN_MODAL,
     REVIEW,
     SEVERAL,
+    SHOW_MINE,
     SIGN_REVIEW,
 )
 from bot.wording import Explanation
@@ -75,8 +76,15 @@ _CHOICES = {
     REJECT: Choice.REJECT,
     REJECT_IN_MODAL: Choice.REJECT,
 }
-# Heard in `glass`, `home` and `live_check`.
-_ELSEWHERE = (BREAK_GLASS, SIGN_REVIEW, HOME_BACK, HOME_NEXT, HOME_REFRESH, LIVE_CHECK)
+_ELSEWHERE = (  # heard in `glass`, `crowds`, `home` and `live_check`
+    BREAK_GLASS,
+    SIGN_REVIEW,
+    SHOW_MINE,
+    HOME_BACK,
+    HOME_NEXT,
+    HOME_REFRESH,
+    LIVE_CHECK,
+)
 _KNOWN = (
     *_CHOICES,
     APPROVE_AT_ONCE,

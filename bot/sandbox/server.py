@@ -51,6 +51,7 @@ class Sandbox:
         port: int = 0,
         request_url: str | None = None,
         rate_limits: bool = False,
+        rate_scale: float = 1.0,
         ack_timeout: float = 3.0,
         trigger_ttl: float = 3.0,
         retry_delays: tuple[float, ...] = RETRY_DELAYS_S,
@@ -67,7 +68,7 @@ class Sandbox:
             modals=Modals(self.workspace),
             tickets=Tickets(now, trigger_ttl),
             faults=self.faults,
-            pacer=Pacer(now, enabled=rate_limits),
+            pacer=Pacer(now, enabled=rate_limits, scale=rate_scale),
             app=AppLink(
                 faults=self.faults,
                 request_url=request_url,

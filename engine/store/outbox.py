@@ -14,6 +14,8 @@ from engine.tables import DeliveryRow, table_of
 
 _delivery = table_of(DeliveryRow)
 
+_SHARE = 4  # how many of one lane are taken at once: more would find it closed
+
 
 class DeliveryState(StrEnum):
     """Where a delivery stands."""
@@ -92,6 +94,8 @@ def ask(
             state=DeliveryState.PENDING,
             due_at=due_at,
             attempts=0,
+            lane=None,  # where it has to wait may be another place by now
+            rank=0,
             created_at=tx.now,
             ended_at=None,
         )
@@ -138,12 +142,27 @@ def claim(
     term: timedelta,
     limit: int,
     kinds: Collection[DeliveryKind] = tuple(DeliveryKind),
+    closed: Collection[str] = (),
 ) -> list[Delivery]:
-    """Take deliveries that are due, so that nobody else works on them for `term`."""
+    """Take deliveries that are due, so that nobody else works on them for `term`.
+
+    From every lane that is not closed by turns, so that a long one holds up no other; those
+    in no lane yet take part as one.
+    """
+    turn = (_delivery.c.rank, _delivery.c.due_at, _delivery.c.id)
+    due = (
+        sa.select(
+            _delivery.c.id,
+            sa.func.row_number().over(partition_by=_delivery.c.lane, order_by=turn).label("nth"),
+        )
+        .where(*_due(tx, kinds, closed))
+        .subquery("found")
+    )
     rows = tx.run(
         sa.select(_delivery)
-        .where(*_due(tx, kinds))
-        .order_by(_delivery.c.due_at, _delivery.c.id)
+        .join(due, due.c.id == _delivery.c.id)
+        .where(sa.or_(_delivery.c.lane.is_(None), due.c.nth <= _SHARE))
+        .order_by(due.c.nth, *turn)
         .limit(limit)
     ).all()
     if rows:
@@ -188,7 +207,23 @@ def postpone(tx: Tx, delivery_id: int, holder: str, until: datetime, error: str 
     tx.run(
         _delivery.update()
         .where(_delivery.c.id == delivery_id, _delivery.c.claimed_by == holder)
-        .values(due_at=until, claimed_by=None, claimed_until=None, error=error)
+        .values(due_at=until, claimed_by=None, claimed_until=None, error=error, lane=None, rank=0)
+    )
+
+
+def line_up(tx: Tx, delivery_id: int, holder: str, lane: str, rank: int) -> None:
+    """It waits in a lane for its turn. It keeps its due time: who came first goes first."""
+    tx.run(
+        _delivery.update()
+        .where(_delivery.c.id == delivery_id, _delivery.c.claimed_by == holder)
+        .values(
+            lane=lane,
+            rank=rank,
+            attempts=_delivery.c.attempts - 1,  # nothing was tried
+            claimed_by=None,
+            claimed_until=None,
+            error=None,
+        )
     )
 
 
@@ -207,18 +242,56 @@ def give_up(tx: Tx, delivery_id: int, holder: str, error: str) -> None:
     )
 
 
-def count_due(tx: Tx, limit: int, kinds: Collection[DeliveryKind] = tuple(DeliveryKind)) -> int:
+def count_due(
+    tx: Tx,
+    limit: int,
+    kinds: Collection[DeliveryKind] = tuple(DeliveryKind),
+    closed: Collection[str] = (),
+) -> int:
     """How many deliveries wait for somebody to take them now, counted up to a limit."""
-    due = sa.select(_delivery.c.id).where(*_due(tx, kinds)).limit(limit)
+    due = sa.select(_delivery.c.id).where(*_due(tx, kinds, closed)).limit(limit)
     return len(tx.run(due).all())
 
 
-def _due(tx: Tx, kinds: Collection[DeliveryKind]) -> tuple[sa.ColumnElement[bool], ...]:
+def count_in_lane(tx: Tx, lane: str) -> int:
+    """How many deliveries wait for their turn in a lane."""
+    waiting = (_delivery.c.state == DeliveryState.PENDING, _delivery.c.lane == lane)
+    found: int = tx.run(sa.select(sa.func.count(_delivery.c.id)).where(*waiting)).scalar_one()
+    return found
+
+
+def _due(
+    tx: Tx, kinds: Collection[DeliveryKind], closed: Collection[str]
+) -> tuple[sa.ColumnElement[bool], ...]:
     return (
         _delivery.c.state == DeliveryState.PENDING,
         _delivery.c.kind.in_(kinds),
         _delivery.c.due_at <= tx.now,
         sa.or_(_delivery.c.claimed_until.is_(None), _delivery.c.claimed_until <= tx.now),
+        _is_open(closed),
+        ~_comes_after_another(kinds),
+    )
+
+
+def _is_open(closed: Collection[str]) -> sa.ColumnElement[bool]:
+    if not closed:
+        return sa.true()
+    return sa.or_(_delivery.c.lane.is_(None), _delivery.c.lane.not_in(closed))
+
+
+def _comes_after_another(kinds: Collection[DeliveryKind]) -> sa.ColumnElement[bool]:
+    """Something of the same checkpoint was asked for earlier and waits in a lane: that is first."""
+    earlier = _delivery.alias()
+    return (
+        sa.select(earlier.c.id)
+        .where(
+            earlier.c.checkpoint_id == _delivery.c.checkpoint_id,
+            earlier.c.id < _delivery.c.id,
+            earlier.c.state == DeliveryState.PENDING,
+            earlier.c.kind.in_(kinds),
+            earlier.c.lane.is_not(None),
+        )
+        .exists()
     )
 
 
@@ -235,12 +308,19 @@ def hurry(tx: Tx) -> None:
     )
 
 
-def next_due(tx: Tx, kinds: Collection[DeliveryKind] = tuple(DeliveryKind)) -> datetime | None:
+def next_due(
+    tx: Tx,
+    kinds: Collection[DeliveryKind] = tuple(DeliveryKind),
+    closed: Collection[str] = (),
+) -> datetime | None:
     """When the earliest pending delivery may be taken: when it is due, or its claim lapses."""
     taken = _delivery.c.claimed_until > _delivery.c.due_at
     free_at = sa.case((taken, _delivery.c.claimed_until), else_=_delivery.c.due_at)
     query = sa.select(sa.func.min(free_at)).where(
-        _delivery.c.state == DeliveryState.PENDING, _delivery.c.kind.in_(kinds)
+        _delivery.c.state == DeliveryState.PENDING,
+        _delivery.c.kind.in_(kinds),
+        _is_open(closed),
+        ~_comes_after_another(kinds),
     )
     found: datetime | None = tx.run(query).scalar_one()
     return found

@@ -970,10 +970,13 @@ async def test_a_named_query_uses_its_index(
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {select[0]}", select[1])]
     connection.close()
     assert any(index in step for step in plan), plan
-    scans = [step for step in plan if step.startswith("SCAN") and "USING" not in step]
+    found = ("SCAN found", "SCAN (subquery")  # rows that an index has found already
+    scans = [s for s in plan if s.startswith("SCAN") and "USING" not in s]
+    scans = [step for step in scans if not step.startswith(found)]
     assert not scans, plan
     sorts = [step for step in plan if "TEMP B-TREE" in step]
-    assert not sorts or index == "ix_run_drive", plan
+    by_turns = "MATERIALIZE found" in plan  # of several lanes: sorted, but only what is due
+    assert not sorts or by_turns or index == "ix_run_drive", plan
 
 
 async def test_a_decision_ends_with_its_run_in_the_trail(store: Store) -> None:
