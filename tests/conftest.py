@@ -3,7 +3,8 @@
 An SQLite file is migrated once per session and copied for every test. A PostgreSQL
 database is made once per session and worker, and emptied for every test, which is a
 hundred times quicker than making another; it takes a superuser. Without a server those
-tests are skipped, loudly; `SIGNOFF_TEST_REQUIRE=postgres` makes that a failure.
+tests are skipped, loudly; `SIGNOFF_TEST_REQUIRE=postgres` makes that a failure. So are the
+tests in a browser where there is no Chromium.
 """
 
 import getpass
@@ -24,6 +25,7 @@ from sqlmodel import SQLModel
 from engine import tables
 from engine.store import connect, schema
 from tests import validity
+from tests.browser.chromium import NO_BROWSER
 
 # A busy machine is no failure: what a test finds must not depend on the clock.
 settings.register_profile("signoff", deadline=None)
@@ -46,12 +48,13 @@ def _slack_takes_whatever_is_built() -> Iterator[None]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say in capitals that half of the promise was not tested."""
-    skipped = [r for r in terminalreporter.getreports("skipped") if _NO_SERVER in str(r.longrepr)]
-    if skipped:
-        terminalreporter.write_line(
-            f"POSTGRES TESTS WERE SKIPPED: {len(skipped)} OF THEM. {_NO_SERVER}", red=True
-        )
+    """Say in capitals which part of the promise was not tested."""
+    for what, why in (("POSTGRES", _NO_SERVER), ("BROWSER", NO_BROWSER)):
+        skipped = [r for r in terminalreporter.getreports("skipped") if why in str(r.longrepr)]
+        if skipped:
+            terminalreporter.write_line(
+                f"{what} TESTS WERE SKIPPED: {len(skipped)} OF THEM. {why}", red=True
+            )
 
 
 def _answering_server() -> URL | None:
