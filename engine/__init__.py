@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.accounts import written as written_account
+    from engine.ailments import Ailments
+    from engine.ailments import ailments as current_ailments
     from engine.answering import Answers
     from engine.asking import AskedAgain, ask_again
     from engine.attempts import Missing, note_unknown, note_unseen, note_unverified
@@ -127,6 +129,7 @@ if TYPE_CHECKING:
         TaskState,
     )
     from engine.outbox import Outbox, adopt, record_held, record_posted, record_shown, repost
+    from engine.past import PastFilter, PastPage, RunFilter, RunLine, RunPage, past_page, run_page
     from engine.people import LocalMode, Wanted, grant, revoke, sync_file
     from engine.policy import (
         REASON_LIMIT,
@@ -213,6 +216,7 @@ if TYPE_CHECKING:
     from engine.store.locks import FileLock
     from engine.store.outbox import TO_BACKENDS, Delivery, DeliveryKind, DeliveryState, drop_claims
     from engine.store.outbox import hurry as hurry_deliveries
+    from engine.store.past import Mark
     from engine.store.people import GrantRecord, active_grants, get_meta, probe_writable, set_meta
     from engine.store.postings import Posting
     from engine.store.postings import move as move_postings
@@ -224,6 +228,8 @@ if TYPE_CHECKING:
     from engine.store.writer import Store, Tx
     from engine.submission import read_params, submit
     from engine.surfaces import AuditSurface
+    from engine.tally import Tally, Waits
+    from engine.tally import tally as tally_of
     from engine.task_events import Happened, TaskEvent
     from engine.tasks.check import check_dag
     from engine.tasks.logs import CUT_MARK, log_path
@@ -262,6 +268,19 @@ if TYPE_CHECKING:
     from engine.watching import Watch
 
 _HOME = {
+    "Ailments": ("engine.ailments", "Ailments"),
+    "current_ailments": ("engine.ailments", "ailments"),
+    "PastFilter": ("engine.past", "PastFilter"),
+    "PastPage": ("engine.past", "PastPage"),
+    "RunFilter": ("engine.past", "RunFilter"),
+    "RunLine": ("engine.past", "RunLine"),
+    "RunPage": ("engine.past", "RunPage"),
+    "past_page": ("engine.past", "past_page"),
+    "run_page": ("engine.past", "run_page"),
+    "Mark": ("engine.store.past", "Mark"),
+    "Tally": ("engine.tally", "Tally"),
+    "Waits": ("engine.tally", "Waits"),
+    "tally_of": ("engine.tally", "tally"),
     "BY_PEOPLE": ("engine.model", "BY_PEOPLE"),
     "BrokenGlass": ("engine.breaking", "BrokenGlass"),
     "admit_breaking": ("engine.breaking", "admit_breaking"),
@@ -570,6 +589,7 @@ __all__ = [
     "REVIEW_OVERDUE",
     "TO_BACKENDS",
     "Accepted",
+    "Ailments",
     "Airflow",
     "AirflowLogin",
     "AirflowPassword",
@@ -649,6 +669,7 @@ __all__ = [
     "LinkCode",
     "Linked",
     "LocalMode",
+    "Mark",
     "Members",
     "Mirror",
     "Missing",
@@ -660,6 +681,8 @@ __all__ = [
     "Outcome",
     "Overruled",
     "Page",
+    "PastFilter",
+    "PastPage",
     "PendingSummary",
     "PersonFile",
     "PersonId",
@@ -687,8 +710,11 @@ __all__ = [
     "Ruling",
     "Run",
     "RunCause",
+    "RunFilter",
     "RunId",
+    "RunLine",
     "RunNotFound",
+    "RunPage",
     "RunState",
     "RunView",
     "RunnerSettings",
@@ -709,6 +735,7 @@ __all__ = [
     "StoreError",
     "Surface",
     "SystemClock",
+    "Tally",
     "Targets",
     "Task",
     "TaskEvent",
@@ -719,6 +746,7 @@ __all__ = [
     "Verified",
     "Voice",
     "WaitingGate",
+    "Waits",
     "Wanted",
     "Watch",
     "able",
@@ -742,6 +770,7 @@ __all__ = [
     "checkpoint",
     "checkpoint_view",
     "confirm_link",
+    "current_ailments",
     "current_standstill",
     "dag_digest",
     "dag_to_json",
@@ -804,6 +833,7 @@ __all__ = [
     "one_voice_each",
     "option_label",
     "outcomes_of",
+    "past_page",
     "pending_page",
     "pending_summary",
     "person_file",
@@ -828,6 +858,7 @@ __all__ = [
     "revoke",
     "roles",
     "roles_by_account",
+    "run_page",
     "run_view",
     "schedule_in_words",
     "schema_version",
@@ -842,6 +873,7 @@ __all__ = [
     "surface_lines",
     "sweep_expiry",
     "sync_file",
+    "tally_of",
     "targets_of",
     "task_history",
     "ticks_of",
