@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from engine.backends.prefect import Prefect
     from engine.backends.prefect_api import PrefectKey
     from engine.breaking import BrokenGlass, admit_breaking, break_glass, may_break_glass
+    from engine.clicking import (
+        SurfaceCheck,
+        last_row,
+        note_surface_check,
+        surface_check,
+    )
     from engine.clock import Clock, SystemClock
     from engine.dag import (
         CatchUp,
@@ -281,6 +287,10 @@ _HOME = {
     "Tally": ("engine.tally", "Tally"),
     "Waits": ("engine.tally", "Waits"),
     "tally_of": ("engine.tally", "tally"),
+    "SurfaceCheck": ("engine.clicking", "SurfaceCheck"),
+    "last_row": ("engine.clicking", "last_row"),
+    "note_surface_check": ("engine.clicking", "note_surface_check"),
+    "surface_check": ("engine.clicking", "surface_check"),
     "BY_PEOPLE": ("engine.model", "BY_PEOPLE"),
     "BrokenGlass": ("engine.breaking", "BrokenGlass"),
     "admit_breaking": ("engine.breaking", "admit_breaking"),
@@ -734,6 +744,7 @@ __all__ = [
     "StoreBusy",
     "StoreError",
     "Surface",
+    "SurfaceCheck",
     "SystemClock",
     "Tally",
     "Targets",
@@ -812,6 +823,7 @@ __all__ = [
     "is_long_text",
     "is_whole",
     "judge_rules",
+    "last_row",
     "latest_run",
     "lenders_of",
     "listed_checkpoints",
@@ -827,6 +839,7 @@ __all__ = [
     "must_be_alone",
     "near_name",
     "note_shortage",
+    "note_surface_check",
     "note_unknown",
     "note_unseen",
     "note_unverified",
@@ -870,6 +883,7 @@ __all__ = [
     "shown_url",
     "sign_review",
     "submit",
+    "surface_check",
     "surface_lines",
     "sweep_expiry",
     "sync_file",

@@ -8,6 +8,7 @@ from bot.listeners import (
     commands,
     events,
     glass,
+    live_check,
     one_tap,
     several,
     starting,
@@ -24,4 +25,5 @@ def register(app: AsyncApp, desk: Desk) -> None:
     several.register(app, desk)
     commands.register(app, desk)
     starting.register(app, desk)
+    live_check.register(app, desk)
     events.register(app, desk)

@@ -26,6 +26,7 @@ from bot.tokens import (
     ASK_AGAIN,
     BREAK_GLASS,
     DETAILS,
+    LIVE_CHECK,
     NEXT,
     OPEN_THERE,
     OPTIONS,
@@ -71,7 +72,7 @@ _CHOICES = {
     REJECT: Choice.REJECT,
     REJECT_IN_MODAL: Choice.REJECT,
 }
-_ELSEWHERE = (BREAK_GLASS, SIGN_REVIEW)  # heard in `glass`
+_ELSEWHERE = (BREAK_GLASS, SIGN_REVIEW, LIVE_CHECK)  # heard in `glass` and `live_check`
 _KNOWN = (
     *_CHOICES,
     APPROVE_AT_ONCE,
