@@ -11,8 +11,8 @@ from engine.store.writer import Tx
 
 _ENDS = [state for state in CheckpointState if state is not CheckpointState.PENDING]
 
-MOST_MEASURED = 10_000
-"""How many approvals of a tenant the waiting times are taken from: the newest."""
+MOST_MEASURED = 5_000
+"""How many approvals the waiting times are taken from: the newest, as many of each tenant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,11 @@ def tally(tx: Tx, *, tenants: Sequence[str], since: datetime, dag: str | None = 
     ended = Counter[CheckpointState]()
     for one in counts:
         ended[one.state] += one.count
+    share = MOST_MEASURED // max(1, len(tenants)) + 1
     spans = [
         span
         for tenant in tenants
-        for span in past.approval_spans(
-            tx, tenant, since, causes=BY_PEOPLE, limit=MOST_MEASURED, dag=dag
-        )
+        for span in past.approval_spans(tx, tenant, since, causes=BY_PEOPLE, limit=share, dag=dag)
     ]
     pending, oldest = past.waiting_in(tx, tenants, dag)
     return Tally(
