@@ -134,7 +134,15 @@ if TYPE_CHECKING:
         TaskId,
         TaskState,
     )
-    from engine.outbox import Outbox, adopt, record_held, record_posted, record_shown, repost
+    from engine.outbox import (
+        Outbox,
+        adopt,
+        record_held,
+        record_posted,
+        record_shown,
+        repost,
+        tell_in_full,
+    )
     from engine.past import PastFilter, PastPage, RunFilter, RunLine, RunPage, past_page, run_page
     from engine.people import LocalMode, Wanted, grant, revoke, sync_file
     from engine.policy import (
@@ -155,6 +163,7 @@ if TYPE_CHECKING:
         Outcome,
         RetryLater,
     )
+    from engine.progress import Progress, Stage
     from engine.queries import (
         approver_groups,
         backend_statuses,
@@ -262,6 +271,7 @@ if TYPE_CHECKING:
     from engine.views import (
         CalledOff,
         CheckpointView,
+        Failure,
         Page,
         PendingSummary,
         PersonView,
@@ -444,6 +454,10 @@ _HOME = {
     "Ruling": ("engine.policy", "Ruling"),
     "Settled": ("engine.policy", "Settled"),
     "CheckpointView": ("engine.views", "CheckpointView"),
+    "tell_in_full": ("engine.outbox", "tell_in_full"),
+    "Failure": ("engine.views", "Failure"),
+    "Progress": ("engine.progress", "Progress"),
+    "Stage": ("engine.progress", "Stage"),
     "Page": ("engine.views", "Page"),
     "PersonView": ("engine.views", "PersonView"),
     "RunView": ("engine.views", "RunView"),
@@ -652,6 +666,7 @@ __all__ = [
     "Exported",
     "Fact",
     "FactRead",
+    "Failure",
     "FileLock",
     "Filed",
     "Finding",
@@ -705,6 +720,7 @@ __all__ = [
     "PrefectKey",
     "Principal",
     "PrincipalKind",
+    "Progress",
     "Prospect",
     "PythonCall",
     "Reach",
@@ -737,6 +753,7 @@ __all__ = [
     "Show",
     "Signed",
     "SignoffError",
+    "Stage",
     "Standing",
     "Standstill",
     "StillAsked",
@@ -890,6 +907,7 @@ __all__ = [
     "tally_of",
     "targets_of",
     "task_history",
+    "tell_in_full",
     "ticks_of",
     "to_airflow",
     "to_prefect",

@@ -38,6 +38,7 @@ from engine.store.gates import BackendStatus
 from engine.store.outbox import Delivery
 from engine.store.runs import Run
 from engine.store.writer import Tx
+from engine.surroundings import failure_of, progress_of
 from engine.views import (
     CalledOff,
     CheckpointView,
@@ -77,6 +78,7 @@ def checkpoint_view(tx: Tx, checkpoint_id: str) -> CheckpointView | None:
             identity=decision.identity,
             decided_at=decision.decided_at,
             broke_glass=decision.broke_glass,
+            decision=decision.id,
             lapsed=tuple(f for f in counted_last if f.person == decision.person_id),
         )
         for decision in counting
@@ -97,6 +99,8 @@ def checkpoint_view(tx: Tx, checkpoint_id: str) -> CheckpointView | None:
         review=_review(tx, recorded),
         gate_note=_gate_note(tx, recorded),
         still_asked=still_asked(tx, shown, standing) if shown.is_open else None,
+        progress=progress_of(tx, recorded, run),
+        failure=failure_of(tx, run),
     )
 
 

@@ -294,9 +294,9 @@ def oldest_pending(tx: Tx) -> datetime | None:
     return found
 
 
-def add_decision(tx: Tx, decision: Decision, trace: Sequence[Finding]) -> None:
-    """Append a decision with the trace of the rules it passed."""
-    tx.run(
+def add_decision(tx: Tx, decision: Decision, trace: Sequence[Finding]) -> int:
+    """Append a decision with the trace of the rules it passed; returns its number."""
+    inserted = tx.run(
         _decision.insert().values(
             checkpoint_id=decision.checkpoint_id,
             person_id=decision.person_id,
@@ -314,6 +314,7 @@ def add_decision(tx: Tx, decision: Decision, trace: Sequence[Finding]) -> None:
             broke_glass=decision.broke_glass,
         )
     )
+    return int(inserted.inserted_primary_key[0])  # type: ignore[index]
 
 
 def decisions(tx: Tx, checkpoint_id: str) -> list[Decision]:
@@ -327,6 +328,7 @@ def decisions(tx: Tx, checkpoint_id: str) -> list[Decision]:
     today = links.persons_of_today(tx, named)
     return [
         Decision(
+            id=row.id,
             checkpoint_id=CheckpointId(row.checkpoint_id),
             person_id=today[row.person_id],
             for_person=None if row.for_person is None else today[row.for_person],

@@ -19,14 +19,18 @@ pytestmark = [pytest.mark.journey, pytest.mark.timeout(120)]
 
 
 async def answer(world: World, user: str, text: str) -> dict[str, Any]:
-    """What somebody is answered, in private, to a command."""
+    """What somebody is answered, in private, to a command; later, on a busy machine."""
     who = world.person(user)
     before = {message["ts"] for message in await who.ephemerals()}
     result = await who.slash(text)
     assert result.ok, result.error
     assert result.acked_ms < 3_000
-    (found,) = [m for m in await who.ephemerals() if m["ts"] not in before]
-    return found
+
+    def is_answer(message: dict[str, Any]) -> bool:
+        is_new = message["ephemeral"] and message["ts"] not in before
+        return is_new and "The answer follows here" not in message["text"]
+
+    return await who.wait_for_message(is_answer, within=15)
 
 
 async def typed(world: World, user: str, text: str) -> str:
