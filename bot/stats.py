@@ -7,14 +7,14 @@ from bot.literal import Block, escaped, preformatted
 from bot.page_states import PastState
 from bot.times import duration, utc
 from bot.tokens import REFRESH
-from engine import CheckpointState, Tally
+from engine import ApprovalTally, CheckpointState
 
 _BAR = 20
 _MOST_TEXT = 3_000
 _NAME = 9  # of the longest state
 
 
-def stats(found: Tally, state: PastState) -> Message:
+def stats(found: ApprovalTally, state: PastState) -> Message:
     """A tally with its bars, and a button to draw it anew."""
     since = "in the last 7 days" if state.since is None else f"since {utc(state.since)}"
     title = f"Approvals {since}{narrowed_to(tenant=state.tenant, dag=state.dag)}"
@@ -29,7 +29,7 @@ def stats(found: Tally, state: PastState) -> Message:
     return Message(escaped(said, _MOST_TEXT), blocks)
 
 
-def _ends(found: Tally) -> list[str]:
+def _ends(found: ApprovalTally) -> list[str]:
     """`approved  ██████████░░░░░░░░░░  12`, one an end."""
     most = max((*found.ended.values(), 1))
     width = len(str(most))
@@ -45,12 +45,12 @@ def bar(count: int, most: int) -> str:
     return "█" * filled + "░" * (_BAR - filled)
 
 
-def _by_rule(found: Tally, state: CheckpointState) -> str:
+def _by_rule(found: ApprovalTally, state: CheckpointState) -> str:
     is_told = state is CheckpointState.APPROVED and found.by_rule
     return f" ({found.by_rule} by rule)" if is_told else ""
 
 
-def _facts(found: Tally) -> list[str]:
+def _facts(found: ApprovalTally) -> list[str]:
     rate, waits = found.approval_rate, found.waits
     said = [f"asked {found.asked}"]
     said.append("nothing was decided" if rate is None else f"approval rate {rate:.0%}")

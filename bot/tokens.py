@@ -24,6 +24,10 @@ REJECT_IN_MODAL = "reject_in_modal"
 REFRESH = "refresh"
 NEXT = "next"
 SEVERAL = "several"
+HOME_NEXT = "home_next"
+HOME_BACK = "home_back"
+HOME_REFRESH = "home_refresh"
+NOTIFICATIONS = "notifications"
 BREAK_GLASS = "break_glass"
 SIGN_REVIEW = "sign_review"
 LIVE_CHECK = "live_check"  # the button of `signoff doctor --live`
@@ -36,6 +40,9 @@ GLASS_FORM = "glass_form"
 REVIEW_FORM = "review_form"
 READ_ONLY = "read_only"
 """Callback ids of views: the forms, and every view without one."""
+
+MY_APPROVALS = "my_approvals"
+"""Callback id of the global shortcut."""
 
 PICKED = "picked"
 """Action id of the field that says which of several are decided."""
@@ -61,6 +68,7 @@ _OPTION = re.compile(OPTIONS)
 _USER = re.compile(r"[UW][A-Z0-9]{1,31}")
 _REFERENCE = re.compile(r"[0-9a-f]{16}")
 _MOST_VALUE = 2_000  # characters of a button value
+_MOST_PAGES = 20  # that a page of one's own leads back over
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +129,31 @@ class ListState:
             ensure_ascii=False,
             separators=(",", ":"),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class HomeState:
+    """Which page of what waits for the reader a button leads to: the way there, page by page."""
+
+    way: tuple[Cursor, ...] = ()
+
+    @property
+    def cursor(self) -> Cursor | None:
+        """Where the page begins; None for the first."""
+        return self.way[-1] if self.way else None
+
+    @property
+    def before(self) -> "HomeState":
+        """The page before; of the first the first."""
+        return HomeState(self.way[:-1])
+
+    def then(self, after: Cursor) -> "HomeState":
+        """The page that begins after this row. So many pages back the way is forgotten."""
+        return HomeState((*self.way, after)[-_MOST_PAGES:])
+
+    def __str__(self) -> str:
+        way = [[cursor.expires_at.isoformat(), cursor.id] for cursor in self.way]
+        return json.dumps(way, separators=(",", ":"))
 
 
 def is_reference(text: str) -> bool:
@@ -198,6 +231,16 @@ def _people(stored: Sequence[object]) -> tuple[str | None, str | None] | None:
             return (by, asked_by) if all(_USER.fullmatch(one) for one in named) else None
         case _:
             return None
+
+
+def parse_home_state(text: object) -> HomeState | None:
+    """Read the value of a button on a page of one's own; None when it is not one."""
+    stored = _json(text)
+    if not isinstance(stored, list) or len(stored) > _MOST_PAGES:
+        return None
+    way = tuple(_cursor(one) for one in stored)
+    found = tuple(cursor for cursor in way if cursor is not None)
+    return HomeState(found) if len(found) == len(way) else None
 
 
 def _json(text: object) -> Any:

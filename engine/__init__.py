@@ -108,6 +108,7 @@ if TYPE_CHECKING:
     from engine.lifecycle import action_on_expiry, is_extendable, is_extended
     from engine.linking import LinkCode, Linked, ask_link, confirm_link, unlink
     from engine.liveness import holder_name
+    from engine.mine import Tally, groups_mine, mine_page
     from engine.mirror import Mirror
     from engine.model import (
         BY_PEOPLE,
@@ -143,6 +144,7 @@ if TYPE_CHECKING:
         repost,
         tell_in_full,
     )
+    from engine.overview import Overview, Said, expires_soon, overview_of
     from engine.past import PastFilter, PastPage, RunFilter, RunLine, RunPage, past_page, run_page
     from engine.people import LocalMode, Wanted, grant, revoke, sync_file
     from engine.policy import (
@@ -172,7 +174,6 @@ if TYPE_CHECKING:
         granted_groups,
         listed_checkpoints,
         listed_runs,
-        mine_page,
         pending_page,
         pending_summary,
         roles,
@@ -243,7 +244,7 @@ if TYPE_CHECKING:
     from engine.store.writer import Store, Tx
     from engine.submission import read_params, submit
     from engine.surfaces import AuditSurface
-    from engine.tally import Tally, Waits
+    from engine.tally import ApprovalTally, Waits
     from engine.tally import tally as tally_of
     from engine.task_events import Happened, TaskEvent
     from engine.tasks.check import check_dag
@@ -294,7 +295,7 @@ _HOME = {
     "past_page": ("engine.past", "past_page"),
     "run_page": ("engine.past", "run_page"),
     "Mark": ("engine.store.past", "Mark"),
-    "Tally": ("engine.tally", "Tally"),
+    "ApprovalTally": ("engine.tally", "ApprovalTally"),
     "Waits": ("engine.tally", "Waits"),
     "tally_of": ("engine.tally", "tally"),
     "SurfaceCheck": ("engine.clicking", "SurfaceCheck"),
@@ -501,7 +502,13 @@ _HOME = {
     "Grant": ("engine.entitlement", "Grant"),
     "listed_checkpoints": ("engine.queries", "listed_checkpoints"),
     "listed_runs": ("engine.queries", "listed_runs"),
-    "mine_page": ("engine.queries", "mine_page"),
+    "mine_page": ("engine.mine", "mine_page"),
+    "groups_mine": ("engine.mine", "groups_mine"),
+    "Tally": ("engine.mine", "Tally"),
+    "Overview": ("engine.overview", "Overview"),
+    "Said": ("engine.overview", "Said"),
+    "expires_soon": ("engine.overview", "expires_soon"),
+    "overview_of": ("engine.overview", "overview_of"),
     "pending_page": ("engine.queries", "pending_page"),
     "roles": ("engine.queries", "roles"),
     "run_view": ("engine.queries", "run_view"),
@@ -621,6 +628,7 @@ __all__ = [
     "Answer",
     "Answers",
     "Apart",
+    "ApprovalTally",
     "AskedAgain",
     "AuditSurface",
     "AutoRule",
@@ -705,6 +713,7 @@ __all__ = [
     "Outbox",
     "Outcome",
     "Overruled",
+    "Overview",
     "Page",
     "PastFilter",
     "PastPage",
@@ -744,6 +753,7 @@ __all__ = [
     "RunState",
     "RunView",
     "RunnerSettings",
+    "Said",
     "Schedule",
     "Schedules",
     "Settled",
@@ -821,6 +831,7 @@ __all__ = [
     "examples",
     "expected_json",
     "expire_now",
+    "expires_soon",
     "explain",
     "export_trail",
     "file_of",
@@ -829,6 +840,7 @@ __all__ = [
     "grant",
     "granted_groups",
     "groups_chosen",
+    "groups_mine",
     "groups_pending",
     "headcount_of",
     "holder_name",
@@ -863,6 +875,7 @@ __all__ = [
     "one_voice_each",
     "option_label",
     "outcomes_of",
+    "overview_of",
     "past_page",
     "pending_page",
     "pending_summary",

@@ -276,6 +276,7 @@ class CheckpointRow(SQLModel, table=True):
         # Serve what is over: pages of a tenant's past, and what was asked and ended in a while.
         Index("ix_checkpoint_ended", "tenant", "ended_at", "id"),
         Index("ix_checkpoint_asked", "tenant", "created_at"),
+        Index("ix_checkpoint_requester", "requester", "created_at", "id"),
     )
     id: str = Field(primary_key=True)
     run_id: str
@@ -305,7 +306,10 @@ class DecisionRow(SQLModel, table=True):
     """One person's answer. Append-only: triggers refuse UPDATE and DELETE."""
 
     __tablename__ = "decision"
-    __table_args__ = (Index("ix_decision_checkpoint", "checkpoint_id", "id"),)
+    __table_args__ = (
+        Index("ix_decision_checkpoint", "checkpoint_id", "id"),
+        Index("ix_decision_person", "person_id", "id"),
+    )
     id: int | None = Field(default=None, primary_key=True)
     checkpoint_id: str = Field(foreign_key="checkpoint.id")
     person_id: str = Field(foreign_key="person.id")

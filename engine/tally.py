@@ -25,7 +25,7 @@ class Waits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
+class ApprovalTally:
     """How approvals went in `tenants` from `since` to `as_of`, and what waits at `as_of`."""
 
     tenants: tuple[str, ...]
@@ -47,7 +47,9 @@ class Tally:
         return approved / decided if decided else None
 
 
-def tally(tx: Tx, *, tenants: Sequence[str], since: datetime, dag: str | None = None) -> Tally:
+def tally(
+    tx: Tx, *, tenants: Sequence[str], since: datetime, dag: str | None = None
+) -> ApprovalTally:
     """How approvals went in these tenants since then."""
     counts = [one for tenant in tenants for one in past.count_ended(tx, tenant, since, dag)]
     ended = Counter[CheckpointState]()
@@ -60,7 +62,7 @@ def tally(tx: Tx, *, tenants: Sequence[str], since: datetime, dag: str | None = 
         for span in past.approval_spans(tx, tenant, since, causes=BY_PEOPLE, limit=share, dag=dag)
     ]
     pending, oldest = past.waiting_in(tx, tenants, dag)
-    return Tally(
+    return ApprovalTally(
         tenants=tuple(tenants),
         dag=dag,
         since=since,

@@ -26,6 +26,9 @@ from bot.tokens import (
     ASK_AGAIN,
     BREAK_GLASS,
     DETAILS,
+    HOME_BACK,
+    HOME_NEXT,
+    HOME_REFRESH,
     LIVE_CHECK,
     NEXT,
     OPEN_THERE,
@@ -72,7 +75,8 @@ _CHOICES = {
     REJECT: Choice.REJECT,
     REJECT_IN_MODAL: Choice.REJECT,
 }
-_ELSEWHERE = (BREAK_GLASS, SIGN_REVIEW, LIVE_CHECK)  # heard in `glass` and `live_check`
+# Heard in `glass`, `home` and `live_check`.
+_ELSEWHERE = (BREAK_GLASS, SIGN_REVIEW, HOME_BACK, HOME_NEXT, HOME_REFRESH, LIVE_CHECK)
 _KNOWN = (
     *_CHOICES,
     APPROVE_AT_ONCE,
@@ -146,7 +150,7 @@ async def on_click(desk: Desk, body: Body, then: Opening) -> None:
 async def fill_modal(desk: Desk, click: Click, then: Opening) -> bool:
     """Open a modal at once, and make it what follows. False when Slack did not let it open."""
     # First of all the modal: its trigger lives three seconds, and a look-up may be slow.
-    show = desk.slack.push_view if click.is_in_view else desk.slack.open_view
+    show = desk.slack.push_view if click.is_in_modal else desk.slack.open_view
     try:
         view_id = await show(click.trigger_id, modals.loading())
     except SlackError as error:

@@ -25,7 +25,7 @@ async def open_review(desk: Desk, command: Command[Request], wanted: Review) -> 
         target=Target(CheckpointId(wanted.checkpoint_id or ""), ""),
         trigger_id=command.trigger_id,
         place=None,
-        is_in_view=False,
+        is_in_modal=False,
     )
     opening = open_next if wanted.checkpoint_id is None else open_details
     if not await fill_modal(desk, click, opening):

@@ -112,7 +112,7 @@ def load(tx: Tx, checkpoint_id: str) -> Checkpoint | None:
     if not is_storable(checkpoint_id):
         return None
     row = tx.run(sa.select(_checkpoint).where(_checkpoint.c.id == checkpoint_id)).one_or_none()
-    return None if row is None else _value(row)
+    return None if row is None else from_row(row)
 
 
 def newest(tx: Tx, run_id: str, task_id: str) -> str | None:
@@ -382,10 +382,11 @@ def _identity(text: str, surface: Surface) -> Identity:
 
 def read_all(tx: Tx, query: sa.Select[Any]) -> list[Checkpoint]:
     """The checkpoints that a selection of whole rows finds, in its order."""
-    return [_value(row) for row in tx.run(query)]
+    return [from_row(row) for row in tx.run(query)]
 
 
-def _value(row: sa.Row[Any]) -> Checkpoint:
+def from_row(row: sa.Row[Any]) -> Checkpoint:
+    """The checkpoint that a row of the table holds."""
     return Checkpoint(
         id=CheckpointId(row.id),
         run_id=RunId(row.run_id),

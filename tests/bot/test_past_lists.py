@@ -16,6 +16,7 @@ from bot.tokens import ListState
 from bot.wording import plain_line
 from engine import (
     Ailments,
+    ApprovalTally,
     CheckpointState,
     CheckpointView,
     Entitlement,
@@ -27,7 +28,6 @@ from engine import (
     RunLine,
     RunPage,
     RunState,
-    Tally,
     Waits,
 )
 from tests.bot import hostile
@@ -48,7 +48,7 @@ from tests.bot.views import (
 
 HISTORY, RUNS, STATS = (PastState(kind=kind) for kind in PastKind)
 MORE = Mark(DECIDED_AT, CHECKPOINT_ID)
-WEEK = Tally(
+WEEK = ApprovalTally(
     tenants=("acme",),
     dag=None,
     since=DECIDED_AT - timedelta(days=7),

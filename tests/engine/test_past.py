@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from engine.mine import mine_page
 from engine.model import CheckpointState, Choice, RunState
 from engine.past import PastFilter, RunFilter, past_page, run_page
-from engine.queries import mine_page, pending_page
+from engine.queries import pending_page
 from engine.store.past import Mark
 from engine.store.writer import Store
 from tests.engine.build import (
