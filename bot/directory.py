@@ -80,6 +80,18 @@ class Directory:
         found: str | None = kept.value
         return found or LookUpFailed(f"nobody has the address {email}", is_nobody=True)
 
+    async def named(self, name: str) -> str | LookUpFailed:
+        """The account with this user name, by id."""
+        try:
+            async with asyncio.timeout(LOOK_UP_LIMIT_S):
+                kept = await self._keep(("name", name), lambda: self._slack.user_named(name))
+        except TimeoutError:
+            return LookUpFailed("Slack did not answer in time")
+        except SlackError as error:
+            return _failed(error)
+        found: str | None = kept.value
+        return found or LookUpFailed(f"nobody is called {name}", is_nobody=True)
+
     @property
     def realm(self) -> str:
         """The realm of this workspace's accounts."""

@@ -5,6 +5,7 @@ button to draw it anew.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from bot import notices, run_notices, wording
@@ -12,6 +13,7 @@ from bot.blocks import context, explanation, header, paragraph, section
 from bot.cards import Message, button, buttons, fact_blocks, prompt_block, request_lines, spoken
 from bot.literal import Block, cut, escaped, one_line, plain
 from bot.notices import COMMAND
+from bot.page_states import PageState
 from bot.times import duration, slack_clock, utc
 from bot.tokens import NEXT, REFRESH, REVIEW, SEVERAL, ListKind, ListState
 from bot.wording import Explanation, Line, Moment
@@ -86,15 +88,19 @@ def _said(lines: Sequence[Line], after: str) -> Message:
 
 def _title(state: ListState, page: Page) -> str:
     whom = "you" if state.kind is ListKind.MINE else "a decision"
-    where = "".join(
-        f", {name} {cut(one_line(value), _MOST_FILTER)}"
-        for name, value in (("tenant", state.tenant), ("dag", state.dag))
-        if value
+    where = narrowed_to(
+        tenant=state.tenant, dag=state.dag, answered_by=state.by, started_by=state.asked_by
     )
     if page.items:
         return f"Waiting for {whom}{where}:"
     more = " more" if state.cursor else ""
     return f"Nothing{more} waits for {whom}{where} right now."
+
+
+def narrowed_to(**filters: str | None) -> str:
+    """`, tenant acme, started by U0BOB`: what a list holds for, behind its title."""
+    told = ((name.replace("_", " "), value) for name, value in filters.items() if value)
+    return "".join(f", {name} {cut(one_line(value), _MOST_FILTER)}" for name, value in told)
 
 
 def as_of(at: datetime) -> Block:
@@ -120,19 +126,17 @@ def row(checkpoint: Checkpoint, now: datetime) -> list[Block]:
 
 def _turns(page: Page, state: ListState) -> Block:
     refresh = "First page" if state.cursor else "Refresh"
-    first = ListState(kind=state.kind, tenant=state.tenant, dag=state.dag)
-    turns = [_turn(REFRESH, refresh, first)]
+    first = replace(state, cursor=None)
+    turns = [turn(REFRESH, refresh, first)]
     if len(page.items) > 1:
-        turns.append(_turn(SEVERAL, "Decide several …", state))
+        turns.append(turn(SEVERAL, "Decide several …", state))
     if page.after is not None:
-        following = ListState(
-            kind=state.kind, tenant=state.tenant, dag=state.dag, cursor=page.after
-        )
-        turns.append(_turn(NEXT, "Next", following))
+        turns.append(turn(NEXT, "Next", replace(state, cursor=page.after)))
     return {"type": "actions", "elements": turns}
 
 
-def _turn(action_id: str, word: str, state: ListState) -> Block:
+def turn(action_id: str, word: str, state: PageState) -> Block:
+    """A button that leads to a page."""
     return {
         "type": "button",
         "action_id": action_id,

@@ -9,15 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from bot.page_states import PageState, parse_page_state
 from bot.read_json import MisreadError, matching, optional_matching, optional_text, part, text
 from bot.tokens import (
     INPUT_PREFIX,
     REASON,
-    ListState,
     Target,
     is_reference,
     parse_form_state,
-    parse_list_state,
     parse_target,
 )
 from bot.typed import Request, understood
@@ -86,7 +85,7 @@ class PageTurn:
     """A click on Refresh or Next under a list."""
 
     who: Who
-    state: ListState
+    state: PageState
     response_url: str
 
 
@@ -118,6 +117,7 @@ class Command(Generic[R]):
     request: R
     command: str
     response_url: str = ""  # where an answer that takes longer goes
+    trigger_id: str = ""  # what a form can be opened with
 
 
 def parse_click(body: object) -> Click | Malformed:
@@ -142,7 +142,7 @@ def parse_click(body: object) -> Click | Malformed:
 def parse_page_turn(body: object) -> PageTurn | Malformed:
     """Read `block_actions` of Refresh or Next."""
     try:
-        state = parse_list_state(_action(body).get("value"))
+        state = parse_page_state(_action(body).get("value"))
         if state is None:
             return Malformed("the button names no list")
         return PageTurn(who=_who(body), state=state, response_url=text(body, "response_url"))
@@ -202,6 +202,7 @@ def _command(body: object, read: Callable[[str], R]) -> Command[R] | Malformed:
             request=read(optional_text(body, "text")),
             command=text(body, "command"),
             response_url=optional_text(body, "response_url"),
+            trigger_id=optional_text(body, "trigger_id"),
         )
     except MisreadError as misread:
         return Malformed(str(misread))

@@ -102,6 +102,14 @@ def no_time(said: str, zone: str) -> Explanation:
     )
 
 
+def no_past(said: str, zone: str) -> Explanation:
+    """Words that name no instant in the past."""
+    return Explanation(
+        f"I do not understand since {_quoted(said)}",
+        ((f"Say 7d, yesterday, monday or 2026-11-01 ({_quoted(zone)}).",),),
+    )
+
+
 def nobody(said: str) -> Explanation:
     """A name without an account behind it."""
     return Explanation(

@@ -66,6 +66,7 @@ MY_APPROVALS = "my_approvals"
 _CHECKPOINT_ID = re.compile(r"cp_[0-9a-z]{12}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _OPTION = re.compile(OPTIONS)
+_USER = re.compile(r"[UW][A-Z0-9]{1,31}")
 _REFERENCE = re.compile(r"[0-9a-f]{16}")
 _MOST_VALUE = 2_000  # characters of a button value
 _MOST_PAGES = 20  # that a page of one's own leads back over
@@ -118,11 +119,14 @@ class ListState:
     tenant: str | None = None
     dag: str | None = None
     cursor: Cursor | None = None
+    by: str | None = None  # the Slack user's id of somebody who has answered already
+    asked_by: str | None = None  # and of whoever started the run
 
     def __str__(self) -> str:
         cursor = self.cursor and [self.cursor.expires_at.isoformat(), self.cursor.id]
+        people = [self.by, self.asked_by] if self.by or self.asked_by else []
         return json.dumps(
-            [self.kind.value, self.tenant, self.dag, cursor],
+            [self.kind.value, self.tenant, self.dag, cursor, *people],
             ensure_ascii=False,
             separators=(",", ":"),
         )
@@ -202,16 +206,32 @@ def parse_form_state(text: object) -> FormState | None:
 def parse_list_state(text: object) -> ListState | None:
     """Read the value of Refresh or Next; None when it is not one."""
     match _json(text):
-        case [str(kind), str() | None as tenant, str() | None as dag, cursor] if kind in set(
-            ListKind
+        case [str(kind), str() | None as tenant, str() | None as dag, cursor, *people] if (
+            kind in set(ListKind)
         ):
             pass
         case _:
             return None
     after = _cursor(cursor)
-    if cursor is not None and after is None:
+    narrowed = _people(people)
+    if (cursor is not None and after is None) or narrowed is None:
         return None
-    return ListState(kind=ListKind(kind), tenant=tenant, dag=dag, cursor=after)
+    by, asked_by = narrowed
+    return ListState(
+        kind=ListKind(kind), tenant=tenant, dag=dag, cursor=after, by=by, asked_by=asked_by
+    )
+
+
+def _people(stored: Sequence[object]) -> tuple[str | None, str | None] | None:
+    """Whom a list is narrowed to: nobody, or two places that hold an id or nothing."""
+    match stored:
+        case []:
+            return None, None
+        case [str() | None as by, str() | None as asked_by]:
+            named = [one for one in (by, asked_by) if one is not None]
+            return (by, asked_by) if all(_USER.fullmatch(one) for one in named) else None
+        case _:
+            return None
 
 
 def parse_home_state(text: object) -> HomeState | None:

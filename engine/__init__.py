@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.accounts import written as written_account
+    from engine.ailments import Ailments
+    from engine.ailments import ailments as current_ailments
     from engine.answering import Answers
     from engine.asking import AskedAgain, ask_again
     from engine.attempts import Missing, note_unknown, note_unseen, note_unverified
@@ -152,6 +154,7 @@ if TYPE_CHECKING:
         tell_in_full,
     )
     from engine.overview import Overview, Said, expires_soon, overview_of
+    from engine.past import PastFilter, PastPage, RunFilter, RunLine, RunPage, past_page, run_page
     from engine.people import LocalMode, Wanted, grant, revoke, sync_file
     from engine.policy import (
         REASON_LIMIT,
@@ -253,6 +256,7 @@ if TYPE_CHECKING:
     from engine.store.journal import of_run as task_history
     from engine.store.locks import FileLock
     from engine.store.outbox import TO_BACKENDS, Delivery, DeliveryKind, DeliveryState, drop_claims
+    from engine.store.past import Mark
     from engine.store.people import GrantRecord, active_grants, get_meta, probe_writable, set_meta
     from engine.store.postings import Posting, PostingState
     from engine.store.postings import move as move_postings
@@ -264,6 +268,8 @@ if TYPE_CHECKING:
     from engine.store.writer import Store, Tx
     from engine.submission import read_params, submit
     from engine.surfaces import AuditSurface
+    from engine.tally import ApprovalTally, Waits
+    from engine.tally import tally as tally_of
     from engine.task_events import Happened, TaskEvent
     from engine.tasks.check import check_dag
     from engine.tasks.logs import CUT_MARK, log_path
@@ -316,6 +322,19 @@ _HOME = {
     "to_look_at": ("engine.reconciling", "to_look_at"),
     "unreachable_cards": ("engine.reconciling", "unreachable_cards"),
     "Moot": ("engine.ports", "Moot"),
+    "Ailments": ("engine.ailments", "Ailments"),
+    "current_ailments": ("engine.ailments", "ailments"),
+    "PastFilter": ("engine.past", "PastFilter"),
+    "PastPage": ("engine.past", "PastPage"),
+    "RunFilter": ("engine.past", "RunFilter"),
+    "RunLine": ("engine.past", "RunLine"),
+    "RunPage": ("engine.past", "RunPage"),
+    "past_page": ("engine.past", "past_page"),
+    "run_page": ("engine.past", "run_page"),
+    "Mark": ("engine.store.past", "Mark"),
+    "ApprovalTally": ("engine.tally", "ApprovalTally"),
+    "Waits": ("engine.tally", "Waits"),
+    "tally_of": ("engine.tally", "tally"),
     "SurfaceCheck": ("engine.clicking", "SurfaceCheck"),
     "last_row": ("engine.clicking", "last_row"),
     "note_surface_check": ("engine.clicking", "note_surface_check"),
@@ -646,6 +665,7 @@ __all__ = [
     "REVIEW_OVERDUE",
     "TO_BACKENDS",
     "Accepted",
+    "Ailments",
     "Airflow",
     "AirflowLogin",
     "AirflowPassword",
@@ -653,6 +673,7 @@ __all__ = [
     "Answer",
     "Answers",
     "Apart",
+    "ApprovalTally",
     "AskedAgain",
     "AuditSurface",
     "AutoRule",
@@ -729,6 +750,7 @@ __all__ = [
     "LinkCode",
     "Linked",
     "LocalMode",
+    "Mark",
     "Members",
     "Mirror",
     "Missing",
@@ -742,6 +764,8 @@ __all__ = [
     "Overruled",
     "Overview",
     "Page",
+    "PastFilter",
+    "PastPage",
     "PendingSummary",
     "PersonFile",
     "PersonId",
@@ -771,8 +795,11 @@ __all__ = [
     "Ruling",
     "Run",
     "RunCause",
+    "RunFilter",
     "RunId",
+    "RunLine",
     "RunNotFound",
+    "RunPage",
     "RunState",
     "RunView",
     "RunnerSettings",
@@ -810,6 +837,7 @@ __all__ = [
     "Verified",
     "Voice",
     "WaitingGate",
+    "Waits",
     "Wanted",
     "Watch",
     "able",
@@ -836,6 +864,7 @@ __all__ = [
     "checkpoint_view",
     "confirm_link",
     "crowded_lanes",
+    "current_ailments",
     "current_standstill",
     "dag_digest",
     "dag_to_json",
@@ -905,6 +934,7 @@ __all__ = [
     "option_label",
     "outcomes_of",
     "overview_of",
+    "past_page",
     "pending_page",
     "pending_summary",
     "person_file",
@@ -933,6 +963,7 @@ __all__ = [
     "revoke",
     "roles",
     "roles_by_account",
+    "run_page",
     "run_view",
     "schedule_in_words",
     "schema_version",
@@ -950,6 +981,7 @@ __all__ = [
     "sync_file",
     "take_crowds",
     "take_up_again",
+    "tally_of",
     "targets_of",
     "task_history",
     "tell_in_full",

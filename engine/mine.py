@@ -6,11 +6,11 @@ A page judges every row that is pending, so whatever does not depend on the row 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from engine.identity import Caller, Candidate, PersonId, Principal, PrincipalKind, Role
+from engine.identity import Caller, Candidate, Identity, PersonId, Principal, PrincipalKind, Role
 from engine.model import Checkpoint
 from engine.people import known, roles_of
 from engine.policy import Kinds, entitled
-from engine.queries import as_candidate
+from engine.queries import as_candidate, persons_behind
 from engine.standstill import current
 from engine.store import checkpoints, delegations, links, people, personal
 from engine.store.checkpoints import Cursor
@@ -37,13 +37,15 @@ def mine_page(
     dag: str | None = None,
     after: Cursor | None = None,
     lenders: Sequence[Caller] = (),
+    by: Identity | None = None,
+    asked_by: Identity | None = None,
 ) -> Page:
     """What this caller may decide now and has not decided yet. Writes nothing.
 
     `lenders` are those who delegated to the caller, looked up by the surface. A page may hold
     fewer than `limit` and still lead on: one looks at so many rows only.
     """
-    scanned = _scan(tx, caller, tenant=tenant, dag=dag, after=after)
+    scanned = _scan(tx, caller, tenant=tenant, dag=dag, after=after, by=by, asked_by=asked_by)
     return _page(tx, scanned, _waiting(tx, scanned, caller, lenders), limit)
 
 
@@ -78,9 +80,20 @@ def _scan(
     tenant: str | None = None,
     dag: str | None = None,
     after: Cursor | None = None,
+    by: Identity | None = None,
+    asked_by: Identity | None = None,
 ) -> list[Checkpoint]:
     tenants = [held_in for held_in in _operated(tx, caller) if tenant in (None, held_in)]
-    return checkpoints.pending(tx, now=tx.now, limit=_SCAN, tenants=tenants, dag=dag, after=after)
+    return checkpoints.pending(
+        tx,
+        now=tx.now,
+        limit=_SCAN,
+        tenants=tenants,
+        dag=dag,
+        after=after,
+        by=persons_behind(tx, by),
+        asked_by=persons_behind(tx, asked_by),
+    )
 
 
 def _operated(tx: Tx, caller: Caller) -> list[str]:

@@ -9,6 +9,7 @@ from engine.identity import (
     Caller,
     Candidate,
     Entitlement,
+    Identity,
     PersonId,
     Principal,
     PrincipalKind,
@@ -29,7 +30,7 @@ from engine.store import (
     tasks,
     trail,
 )
-from engine.store.checkpoints import Cursor
+from engine.store.checkpoints import Cursor, Persons
 from engine.store.gates import BackendStatus
 from engine.store.outbox import Delivery
 from engine.store.runs import Run
@@ -130,7 +131,7 @@ def run_view(tx: Tx, run_id: str) -> RunView | None:
         dag=runs.definition(tx, run.dag_digest),
         tasks=tasks.records(tx, run_id),
         checkpoints=tuple(lifecycle.effective(c, tx.now) for c in reversed(asked)),
-        requester=_person(tx, run.requester),
+        requester=person_view(tx, run.requester),
         called_off=_called_off(tx, run),
     )
 
@@ -144,7 +145,7 @@ def _called_off(tx: Tx, run: Run) -> CalledOff | None:
         return None
     person_id = PersonId(facts["person"])
     reason = content(entry, chain.PERSONAL).get("reason", "")
-    return CalledOff(_person(tx, person_id), reason, run.called_off_at)
+    return CalledOff(person_view(tx, person_id), reason, run.called_off_at)
 
 
 def pending_page(
@@ -154,10 +155,22 @@ def pending_page(
     tenants: Sequence[str] | None = None,
     dag: str | None = None,
     after: Cursor | None = None,
+    by: Identity | None = None,
+    asked_by: Identity | None = None,
 ) -> Page:
-    """What waits for people, the earliest deadline first. `tenants=None` means all of them."""
+    """What waits for people, the earliest deadline first. `tenants=None` means all of them.
+
+    `by` is the account of somebody who has answered already, `asked_by` of who started the run.
+    """
     found = checkpoints.pending(
-        tx, now=tx.now, limit=limit + 1, tenants=tenants, dag=dag, after=after
+        tx,
+        now=tx.now,
+        limit=limit + 1,
+        tenants=tenants,
+        dag=dag,
+        after=after,
+        by=persons_behind(tx, by),
+        asked_by=persons_behind(tx, asked_by),
     )
     return _page(tx, found, limit)
 
@@ -240,7 +253,16 @@ def troubled_deliveries(tx: Tx, limit: int = 20) -> list[Delivery]:
     return outbox.troubled(tx, limit)
 
 
-def _person(tx: Tx, person_id: PersonId) -> PersonView:
+def persons_behind(tx: Tx, account: Identity | None) -> Persons:
+    """Every id of the person with this account; none for somebody never seen."""
+    if account is None:
+        return None
+    person_id = people.person_of(tx, account)
+    return frozenset() if person_id is None else links.formerly(tx, person_id) | {person_id}
+
+
+def person_view(tx: Tx, person_id: PersonId) -> PersonView:
+    """A person as a surface may name them today."""
     today = links.person_of_today(tx, person_id)
     return _persons(tx, [today])[today]
 

@@ -192,6 +192,7 @@ class RunRow(SQLModel, table=True):
     __table_args__ = (
         Index("ix_run_drive", "host", "state", "lease_expires_at"),
         Index("ix_run_recent", "created_at", "id"),
+        Index("ix_run_tenant", "tenant", "created_at", "id"),
         Index("ux_run_tick", "tenant", "dag_name", "scheduled_for", unique=True),
     )
     id: str = Field(primary_key=True)
@@ -272,6 +273,9 @@ class CheckpointRow(SQLModel, table=True):
         Index("ix_checkpoint_pending", "state", "expires_at", "id"),
         Index("ix_checkpoint_tenant", "tenant", "state", "expires_at", "id"),
         Index("ix_checkpoint_recent", "created_at", "id"),
+        # Serve what is over: pages of a tenant's past, and what was asked and ended in a while.
+        Index("ix_checkpoint_ended", "tenant", "ended_at", "id"),
+        Index("ix_checkpoint_asked", "tenant", "created_at"),
         Index("ix_checkpoint_requester", "requester", "created_at", "id"),
     )
     id: str = Field(primary_key=True)

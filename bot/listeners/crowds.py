@@ -6,7 +6,7 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.desk import Desk
-from bot.listeners.pages import list_reply
+from bot.listeners.pages import page_reply
 from bot.listeners.tampered import tampered_view
 from bot.payloads import Malformed, parse_page_turn
 from bot.tokens import SHOW_MINE
@@ -32,5 +32,5 @@ async def show_list(desk: Desk, body: Body) -> None:
             str(body.get("trigger_id")), await tampered_view(desk, body, asked)
         )
         return
-    message = await list_reply(desk, asked.who, asked.state)
+    message = await page_reply(desk, asked.who, asked.state)
     await desk.slack.answer(asked.response_url, message.text, message.blocks)

@@ -34,6 +34,10 @@ _checkpoint = table_of(CheckpointRow)
 _decision = table_of(DecisionRow)
 
 
+Persons = frozenset[PersonId] | None
+"""The ids that one person is or was known by; None for anybody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """Where a page ended: the last row's deadline and id."""
@@ -194,7 +198,7 @@ def save_wait(tx: Tx, checkpoint: Checkpoint) -> None:
 
 def due(tx: Tx, now: datetime, limit: int) -> list[Checkpoint]:
     """Pending checkpoints whose deadline has passed, the oldest first."""
-    return _values(
+    return read_all(
         tx,
         sa.select(_checkpoint)
         .where(_checkpoint.c.state == CheckpointState.PENDING, _checkpoint.c.expires_at <= now)
@@ -216,6 +220,8 @@ def pending(
     tenants: Sequence[str] | None = None,
     dag: str | None = None,
     after: Cursor | None = None,
+    by: Persons = None,
+    asked_by: Persons = None,
 ) -> list[Checkpoint]:
     """What waits for people now, the earliest deadline first, after a cursor."""
     query = sa.select(_checkpoint).where(
@@ -225,12 +231,24 @@ def pending(
         query = query.where(_checkpoint.c.tenant.in_(tenants))
     if dag is not None:
         query = query.where(_checkpoint.c.dag_name == dag)
+    if by is not None:
+        query = query.where(decided_by(by))
+    if asked_by is not None:
+        query = query.where(_checkpoint.c.requester.in_(asked_by))
     if after is not None:
         query = query.where(
             sa.tuple_(_checkpoint.c.expires_at, _checkpoint.c.id)
             > sa.tuple_(sa.literal(after.expires_at, _checkpoint.c.expires_at.type), after.id)
         )
-    return _values(tx, query.order_by(_checkpoint.c.expires_at, _checkpoint.c.id).limit(limit))
+    return read_all(tx, query.order_by(_checkpoint.c.expires_at, _checkpoint.c.id).limit(limit))
+
+
+def decided_by(persons: frozenset[PersonId]) -> sa.ColumnElement[bool]:
+    """That one of these persons answered a checkpoint, whatever they said."""
+    answered = sa.select(_decision.c.id).where(
+        _decision.c.checkpoint_id == _checkpoint.c.id, _decision.c.person_id.in_(persons)
+    )
+    return answered.exists()
 
 
 def listed(
@@ -253,13 +271,13 @@ def listed(
         if value is not None:
             query = query.where(column == value)
     newest_first = query.order_by(_checkpoint.c.created_at.desc(), _checkpoint.c.id.desc())
-    return _values(tx, newest_first.limit(limit))
+    return read_all(tx, newest_first.limit(limit))
 
 
 def pending_in(tx: Tx, run_id: str) -> list[Checkpoint]:
     """What people are asked in this run, as recorded."""
     here = sa.and_(_checkpoint.c.run_id == run_id, _checkpoint.c.state == CheckpointState.PENDING)
-    return _values(tx, sa.select(_checkpoint).where(here))
+    return read_all(tx, sa.select(_checkpoint).where(here))
 
 
 def count_pending(tx: Tx) -> int:
@@ -362,7 +380,8 @@ def _identity(text: str, surface: Surface) -> Identity:
     return Identity(IdentityKind(kind), realm, subject)
 
 
-def _values(tx: Tx, query: sa.Select[Any]) -> list[Checkpoint]:
+def read_all(tx: Tx, query: sa.Select[Any]) -> list[Checkpoint]:
+    """The checkpoints that a selection of whole rows finds, in its order."""
     return [from_row(row) for row in tx.run(query)]
 
 

@@ -37,6 +37,7 @@ class GrantRecord:
     source: str
     granted_by: str
     granted_at: datetime
+    number: int
 
 
 def person_of(tx: Tx, identity: Identity) -> PersonId | None:
@@ -136,6 +137,8 @@ def grants(tx: Tx, tenant: str) -> list[Grant]:
             record.tenant,
             record.role,
             f"{record.source}: {record.principal}",
+            record.number,
+            record.granted_at,
         )
         for record in active_grants(tx, tenant)
     ]
@@ -155,6 +158,7 @@ def active_grants(tx: Tx, tenant: str | None = None) -> list[GrantRecord]:
             row.source,
             row.granted_by,
             row.granted_at,
+            row.id,
         )
         for row in rows
     ]

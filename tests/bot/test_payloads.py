@@ -214,6 +214,7 @@ def test_a_command_brings_what_was_asked_for() -> None:
         request=Help(),
         command="/checkpoints",
         response_url="https://hooks.slack.com/commands/1",
+        trigger_id="1.2.3",
     )
     on_grid = parse_command({**TYPED, "enterprise_id": "E1GRID"})
     assert isinstance(on_grid, Command)

@@ -26,12 +26,22 @@ from engine.errors import (
 from engine.events import UnknownRequested
 from engine.identity import PersonId, Principal, PrincipalKind, Role
 from engine.lifecycle import is_due
-from engine.model import CheckpointState, Choice, Policy, RunCause, RunState, TaskId, TaskState
+from engine.model import (
+    BY_PEOPLE,
+    CheckpointState,
+    Choice,
+    Policy,
+    RunCause,
+    RunState,
+    TaskId,
+    TaskState,
+)
 from engine.policy import Refused, Rule, Settled
 from engine.store import (
     checkpoints,
     leases,
     outbox,
+    past,
     people,
     personal,
     postings,
@@ -922,6 +932,25 @@ async def test_a_locked_file_is_busy_and_says_so(
         ),
         (partial(checkpoints.decisions, checkpoint_id="cp_x"), "ix_decision_checkpoint"),
         (partial(checkpoints.listed, limit=9), "ix_checkpoint_recent"),
+        (partial(past.ended, tenant="acme", limit=9), "ix_checkpoint_ended"),
+        (
+            partial(past.ended, tenant="acme", limit=9, since=NOW, after=past.Mark(NOW, "cp_x")),
+            "ix_checkpoint_ended",
+        ),
+        (
+            partial(past.ended, tenant="acme", limit=9, by=frozenset({PersonId("pn_x")})),
+            "ix_decision_checkpoint",
+        ),
+        (
+            partial(past.approval_spans, tenant="acme", since=NOW, causes=BY_PEOPLE, limit=9),
+            "ix_checkpoint_ended",
+        ),
+        (partial(past.count_asked, tenant="acme", since=NOW), "ix_checkpoint_asked"),
+        (partial(past.waiting_in, tenants=["acme"]), "ix_checkpoint_tenant"),
+        (
+            partial(past.recent_runs, tenant="acme", limit=9, after=past.Mark(NOW, "run_x")),
+            "ix_run_tenant",
+        ),
         (
             partial(personal.asked_by, person_id=PN, limit=9, tenants=["a"]),
             "ix_checkpoint_requester",
@@ -947,6 +976,7 @@ async def test_a_locked_file_is_busy_and_says_so(
     ],
     ids=[
         *("due", "pending", "pending-after", "pending-tenant", "decisions", "listed"),
+        *("ended", "ended-after", "ended-by", "spans", "asked", "waiting-in", "runs-of-tenant"),
         *("asked-by", "answers-of", "answered-by", "approvers-pending"),
         *("drivable", "runs", "claim", "count-due", "next-due", "postings", "deliveries"),
         *("trail-checkpoint", "trail-run"),
