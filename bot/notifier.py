@@ -13,6 +13,7 @@ from bot import cards, glass_notices
 from bot.config import Settings
 from bot.directory import Directory
 from bot.mentions import mentioning
+from bot.notes import Notes
 from bot.pressing import Pressing
 from bot.slack import Slack, SlackRateLimited, SlackRefused, SlackUnreachable
 from bot.summons import Summons
@@ -50,7 +51,8 @@ class Notifier:
         self._slack = slack
         self._settings = settings
         self._summons = Summons(store, directory)
-        self._pressing = Pressing(store, slack, directory)
+        self._pressing = Pressing(store, slack, directory, settings.most_notified)
+        self._notes = Notes(store, slack, directory, settings.most_notified)
 
     async def deliver(self, delivery: Delivery) -> Outcome:
         """Tell it; whatever Slack answers becomes an outcome."""
@@ -91,6 +93,8 @@ class Notifier:
                 | DeliveryKind.UNDECIDABLE
             ):
                 return await self._pressing.tell(view, delivery)
+            case DeliveryKind.CALL | DeliveryKind.NOTE | DeliveryKind.OUTCOME:
+                return await self._notes.tell(view, delivery)
             case DeliveryKind.ANSWER:
                 raise AssertionError("an answer is for a backend, not for people")
             case _:

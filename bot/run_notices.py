@@ -23,6 +23,7 @@ def help_lines(command: str = RUN_COMMAND) -> tuple[Line, ...]:
         (f"{command} delegate @NAME until friday because REASON: lend your place as an approver",),
         (f"{command} delegate list, delegate end ID: what you lend, and are lent",),
         (f"{command} link CODE: say that an account elsewhere is yours",),
+        (f"{command} notifications: what you are told directly, and snoozing it",),
         (f"{command} help: this",),
         ('Values with spaces stand in quotes: reason="the second try".',),
         ("Where several tenants have a DAG of this name, add tenant:NAME.",),

@@ -105,6 +105,7 @@ class Slack:
     def __init__(self, web: AsyncWebClient) -> None:
         self.web = web
         self._not_before: dict[tuple[str, str], float] = {}  # by method and channel, monotonic
+        self._direct: dict[str, str] = {}  # D-ids by user: they never change
         self._channels: dict[str, tuple[float, asyncio.Task[Channel | None]]] = {}
 
     async def installation(self) -> Installation:
@@ -183,6 +184,19 @@ class Slack:
                     raise SlackRefused("response_url", f"HTTP {answer.status}")
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise SlackUnreachable(f"response_url: {type(error).__name__}") from error
+
+    async def direct(self, user: str) -> str:
+        """The conversation in which we write to one person, opened where there is none."""
+        known = self._direct.get(user)
+        if known is None:
+            answer = await self._call("conversations.open", users=user)
+            known = self._direct[user] = str(answer["channel"]["id"])
+        return known
+
+    async def permalink(self, channel: str, ts: str) -> str:
+        """The web address of a message."""
+        answer = await self._call("chat.getPermalink", channel=channel, message_ts=ts)
+        return str(answer["permalink"])
 
     async def open_view(self, trigger_id: str, view: Mapping[str, Any]) -> str:
         """Open a modal; returns its id. A trigger lives three seconds."""
@@ -290,7 +304,7 @@ class Slack:
             raise SlackRateLimited(method, left)
         try:
             # Slack's reading methods take form fields only.
-            if method.startswith(("chat.", "views.")):
+            if method.startswith(("chat.", "views.")) and method != "chat.getPermalink":
                 return await _answered(method, self.web.api_call(method, json=arguments))
             return await _answered(method, self.web.api_call(method, data=arguments))
         except SlackRateLimited as error:

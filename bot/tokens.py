@@ -27,12 +27,14 @@ SEVERAL = "several"
 BREAK_GLASS = "break_glass"
 SIGN_REVIEW = "sign_review"
 OPEN_THERE = "open_there"  # a link: Slack tells of the click, and nothing is to be done
+NOTIFICATIONS = "notifications"  # opens the form in which one says what one wants to be told
 
 DECISION_FORM = "decision_form"
 PICK_FORM = "pick_form"
 SEVERAL_FORM = "several_form"
 GLASS_FORM = "glass_form"
 REVIEW_FORM = "review_form"
+NOTIFICATIONS_FORM = "notifications_form"
 READ_ONLY = "read_only"
 """Callback ids of views: the forms, and every view without one."""
 

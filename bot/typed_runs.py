@@ -17,11 +17,17 @@ class StartRun:
     tenant: str | None = None
 
 
-RunRequest = StartRun | PeopleRequest | Help | NotUnderstood
+@dataclass(frozen=True, slots=True)
+class ShowNotifications:
+    """`notifications`."""
 
-_SUBCOMMANDS = ("run", "delegate", "link", "help")
+
+RunRequest = StartRun | ShowNotifications | PeopleRequest | Help | NotUnderstood
+
+_SUBCOMMANDS = ("run", "delegate", "link", "notifications", "help")
 _ALIASES = {
     "start": "run",
+    **dict.fromkeys(("notify", "notification", "snooze", "settings"), "notifications"),
     **dict.fromkeys(("", "?", "-h", "--help", "usage"), "help"),
 }
 _MOST_NAME = 80
@@ -46,6 +52,8 @@ def understood_run(text: str) -> RunRequest:
             return read_delegate(words[1:])
         case "link":
             return read_link(words[1:])
+        case "notifications":
+            return ShowNotifications()
         case "help":
             return Help()
         case _:

@@ -126,6 +126,15 @@ if TYPE_CHECKING:
         TaskId,
         TaskState,
     )
+    from engine.noting import call as call_people
+    from engine.noting import (
+        opted_in,
+        preferences_of,
+        preferences_of_person,
+        set_preferences,
+        silenced,
+        snoozed,
+    )
     from engine.outbox import Outbox, adopt, record_held, record_posted, record_shown, repost
     from engine.people import LocalMode, Wanted, grant, revoke, sync_file
     from engine.policy import (
@@ -143,6 +152,7 @@ if TYPE_CHECKING:
         Delivered,
         Impossible,
         Later,
+        Needless,
         Outcome,
         RetryLater,
     )
@@ -228,6 +238,7 @@ if TYPE_CHECKING:
     from engine.tasks.check import check_dag
     from engine.tasks.logs import CUT_MARK, log_path
     from engine.tasks.redaction import secret_sources
+    from engine.telling import MOST_TOLD, Calling, Occasion, Preferences, Why, sole_approver
     from engine.ticks import in_words as schedule_in_words
     from engine.ticks import local as local_time
     from engine.ticks import ticks as ticks_of
@@ -262,6 +273,20 @@ if TYPE_CHECKING:
     from engine.watching import Watch
 
 _HOME = {
+    "call_people": ("engine.noting", "call"),
+    "opted_in": ("engine.noting", "opted_in"),
+    "preferences_of": ("engine.noting", "preferences_of"),
+    "preferences_of_person": ("engine.noting", "preferences_of_person"),
+    "set_preferences": ("engine.noting", "set_preferences"),
+    "silenced": ("engine.noting", "silenced"),
+    "snoozed": ("engine.noting", "snoozed"),
+    "MOST_TOLD": ("engine.telling", "MOST_TOLD"),
+    "Calling": ("engine.telling", "Calling"),
+    "Occasion": ("engine.telling", "Occasion"),
+    "Preferences": ("engine.telling", "Preferences"),
+    "Why": ("engine.telling", "Why"),
+    "sole_approver": ("engine.telling", "sole_approver"),
+    "Needless": ("engine.ports", "Needless"),
     "BY_PEOPLE": ("engine.model", "BY_PEOPLE"),
     "BrokenGlass": ("engine.breaking", "BrokenGlass"),
     "admit_breaking": ("engine.breaking", "admit_breaking"),
@@ -563,6 +588,7 @@ __all__ = [
     "BY_PEOPLE",
     "CUT_MARK",
     "LEAST_REASON",
+    "MOST_TOLD",
     "NOT_TOLD_APART",
     "POLICY_KEYS",
     "REASON_LIMIT",
@@ -591,6 +617,7 @@ __all__ = [
     "BrokenGlass",
     "CalledOff",
     "Caller",
+    "Calling",
     "Came",
     "CatchUp",
     "Cause",
@@ -652,9 +679,11 @@ __all__ = [
     "Members",
     "Mirror",
     "Missing",
+    "Needless",
     "NoRun",
     "NotExported",
     "Nudge",
+    "Occasion",
     "OnExpire",
     "Outbox",
     "Outcome",
@@ -670,6 +699,7 @@ __all__ = [
     "Posting",
     "Prefect",
     "PrefectKey",
+    "Preferences",
     "Principal",
     "PrincipalKind",
     "Prospect",
@@ -721,6 +751,7 @@ __all__ = [
     "WaitingGate",
     "Wanted",
     "Watch",
+    "Why",
     "able",
     "account_named",
     "action_on_expiry",
@@ -737,6 +768,7 @@ __all__ = [
     "backend_statuses",
     "begin_standstill",
     "break_glass",
+    "call_people",
     "cancel_run",
     "check_dag",
     "checkpoint",
@@ -802,6 +834,7 @@ __all__ = [
     "note_unseen",
     "note_unverified",
     "one_voice_each",
+    "opted_in",
     "option_label",
     "outcomes_of",
     "pending_page",
@@ -809,6 +842,8 @@ __all__ = [
     "person_file",
     "person_files",
     "person_named",
+    "preferences_of",
+    "preferences_of_person",
     "probe_writable",
     "python",
     "reach",
@@ -833,11 +868,15 @@ __all__ = [
     "schema_version",
     "secret_sources",
     "set_meta",
+    "set_preferences",
     "several_chosen",
     "several_pending",
     "shell",
     "shown_url",
     "sign_review",
+    "silenced",
+    "snoozed",
+    "sole_approver",
     "submit",
     "surface_lines",
     "sweep_expiry",

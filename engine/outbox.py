@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.errors import StoreError
 from engine.events import DeliveryGivenUp, PostingLost, PostingMade
-from engine.ports import Delivered, Deliverer, Impossible, Later, Outcome, RetryLater
+from engine.ports import Delivered, Deliverer, Impossible, Later, Needless, Outcome, RetryLater
 from engine.store import checkpoints, outbox, postings, reviews, trail
 from engine.store.outbox import Delivery, DeliveryKind
 from engine.store.writer import Store, Tx
@@ -128,6 +128,9 @@ def _note(delivery: Delivery, holder: str, outcome: Outcome, tx: Tx) -> None:
             )
         case Impossible(reason=reason):
             _give_up(tx, delivery, holder, reason)
+        case Needless(reason=reason):
+            outbox.let_go(tx, delivery.id, holder)
+            log.info("%s of %s is not told: %s", delivery.kind, delivery.checkpoint_id, reason)
 
 
 def _is_true(tx: Tx, delivery: Delivery) -> bool:

@@ -36,7 +36,14 @@ class Impossible:
     reason: str
 
 
-Outcome = Delivered | Later | RetryLater | Impossible
+@dataclass(frozen=True, slots=True)
+class Needless:
+    """Nobody is there who could or wants to be told, and nothing is wrong."""
+
+    reason: str
+
+
+Outcome = Delivered | Later | RetryLater | Impossible | Needless
 
 
 class Deliverer(Protocol):

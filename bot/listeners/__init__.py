@@ -8,6 +8,7 @@ from bot.listeners import (
     commands,
     events,
     glass,
+    notifications,
     one_tap,
     several,
     starting,
@@ -23,5 +24,6 @@ def register(app: AsyncApp, desk: Desk) -> None:
     glass.register(app, desk)
     several.register(app, desk)
     commands.register(app, desk)
+    notifications.register(app, desk)
     starting.register(app, desk)
     events.register(app, desk)

@@ -27,6 +27,7 @@ from bot.tokens import (
     BREAK_GLASS,
     DETAILS,
     NEXT,
+    NOTIFICATIONS,
     OPEN_THERE,
     OPTIONS,
     REFRESH,
@@ -71,7 +72,7 @@ _CHOICES = {
     REJECT: Choice.REJECT,
     REJECT_IN_MODAL: Choice.REJECT,
 }
-_ELSEWHERE = (BREAK_GLASS, SIGN_REVIEW)  # heard in `glass`
+_ELSEWHERE = (BREAK_GLASS, SIGN_REVIEW, NOTIFICATIONS)  # heard in files of their own
 _KNOWN = (
     *_CHOICES,
     APPROVE_AT_ONCE,

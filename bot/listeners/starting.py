@@ -14,12 +14,13 @@ from bot import lists, notices, run_notices
 from bot.cards import Message
 from bot.desk import Desk, reference
 from bot.directory import LookUpFailed
-from bot.listeners import people
-from bot.payloads import Command, Malformed, parse_start
+from bot.listeners import notifications, people
+from bot.payloads import Command, Malformed, Who, parse_start
 from bot.refusals import role_refusal
 from bot.run_notices import RUN_COMMAND
 from bot.typed import Help, NotUnderstood
-from bot.typed_runs import RunRequest, StartRun
+from bot.typed_people import PeopleRequest
+from bot.typed_runs import RunRequest, ShowNotifications, StartRun
 from bot.wording import Explanation
 from engine import (
     Caller,
@@ -92,13 +93,20 @@ async def reply(desk: Desk, command: Command[RunRequest] | Malformed) -> Message
             return lists.usage_of_runs(command.command)
         case NotUnderstood() as misread:
             return lists.notice(notices.not_understood(misread, command.command))
+        case ShowNotifications():
+            return await notifications.answer(desk, command.who.identity)
         case wanted:
-            caller = await desk.caller(command.who)
-            if isinstance(caller, LookUpFailed):
-                return lists.notice(notices.look_up_failed())
-            if isinstance(wanted, StartRun):
-                return lists.notice(await _start(desk, caller, wanted))
-            return lists.notice(await people.answer(desk, caller, wanted))
+            return lists.notice(await _answer(desk, command.who, wanted))
+
+
+async def _answer(desk: Desk, who: Who, wanted: StartRun | PeopleRequest) -> Explanation:
+    """What somebody is told whose account had to be looked up."""
+    caller = await desk.caller(who)
+    if isinstance(caller, LookUpFailed):
+        return notices.look_up_failed()
+    if isinstance(wanted, StartRun):
+        return await _start(desk, caller, wanted)
+    return await people.answer(desk, caller, wanted)
 
 
 async def _start(desk: Desk, caller: Caller, wanted: StartRun) -> Explanation:
