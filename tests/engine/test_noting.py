@@ -41,10 +41,12 @@ OPTED_IN = Preferences(asked=True)
 ANA, BOB = caller("U0ANA"), caller("U0BOB")
 
 
-async def asked(store: Store, policy: Policy | None = None, **more: str) -> Checkpoint:
+async def asked(store: Store, policy: Policy | None = None, requester: str = "U0REQ") -> Checkpoint:
     """A checkpoint that Ana and Bob could decide."""
     await store.write(lambda tx: give_roles(tx, "U0ANA", "U0BOB"))
-    return await store.write(partial(waiting, policy=policy or Policy(remind=()), **more))
+    return await store.write(
+        partial(waiting, policy=policy or Policy(remind=()), requester=requester)
+    )
 
 
 async def told(store: Store, opened: Checkpoint, kind: DeliveryKind) -> list[dict[str, object]]:
