@@ -18,8 +18,7 @@ from slack_bolt.app.async_app import AsyncApp
 from bot import backends, listeners
 from bot.config import Settings, load_settings
 from bot.dags import dag_folder
-from bot.desk import Desk, FollowUps
-from bot.directory import Directory
+from bot.desk import Desk
 from bot.listeners.events import SURFACE
 from bot.notifier import Notifier
 from bot.role_file import Synced, sync_roles
@@ -35,7 +34,6 @@ from bot.transport import (
 )
 from bot.wake import WakeUps
 from engine import (
-    DagFolder,
     FileLock,
     Heartbeat,
     InvalidSettings,
@@ -45,7 +43,6 @@ from engine import (
     Store,
     drop_claims,
     free_dead,
-    granted_groups,
     probe_writable,
     remember_home,
     remind_reviewers,
@@ -135,7 +132,7 @@ async def _run(
         # Deadlines are kept and runs go on whether or not Slack can be reached.
         heartbeat.run(stop),
         *beside,
-        _talk_to_slack(store, settings, stop, way_in, heartbeat, folder),
+        _talk_to_slack(store, settings, stop, way_in, heartbeat),
     ]
     if with_worker:
         parts.append(supervise_worker(stop, settings.secret_variables))
@@ -166,26 +163,16 @@ async def _talk_to_slack(
     stop: asyncio.Event,
     way_in: WayIn,
     heartbeat: Heartbeat,
-    folder: DagFolder | None,
 ) -> None:
     async with connected(settings.slack_api_url, _secret(settings.bot_token)) as slack:
         home = await _ask(slack.installation, "SLACK_BOT_TOKEN", stop)
         if home is None:
             return
         await store.write(partial(remember_home, realm=home.realm))
-        directory = Directory(slack, home, store.clock, partial(store.read, granted_groups))
-        desk = Desk(
-            store=store,
-            slack=slack,
-            directory=directory,
-            home=home,
-            settings=settings,
-            follow_ups=FollowUps(),
-            dags=folder,
-        )
+        desk = Desk.at(store, slack, home, settings)
         app = bolt_app(slack.web, home)
         listeners.register(app, desk)
-        outbox = Outbox(store, Notifier(store, slack, settings, directory), _holder())
+        outbox = Outbox(store, Notifier(store, slack, settings, desk.directory), _holder())
         heartbeat.every_tick("outbox", outbox.sweep)
         await _together(stop, outbox.run(stop), _let_slack_in(app, desk, stop, way_in))
 

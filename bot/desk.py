@@ -6,9 +6,10 @@ import secrets
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 from bot.config import Settings
+from bot.dags import dag_folder
 from bot.directory import Directory, LookUpFailed
 from bot.payloads import Who
 from bot.slack import Installation, Slack
@@ -20,6 +21,7 @@ from engine import (
     IdentityKind,
     Store,
     approver_groups,
+    granted_groups,
     lenders_of,
 )
 
@@ -67,6 +69,19 @@ class Desk:
     settings: Settings
     follow_ups: FollowUps
     dags: DagFolder | None  # what can be started by name; None where no folder is configured
+
+    @classmethod
+    def at(cls, store: Store, slack: Slack, home: Installation, settings: Settings) -> Self:
+        """The desk of one installation."""
+        return cls(
+            store=store,
+            slack=slack,
+            directory=Directory(slack, home, store.clock, partial(store.read, granted_groups)),
+            home=home,
+            settings=settings,
+            follow_ups=FollowUps(),
+            dags=dag_folder(settings),
+        )
 
     async def caller(self, who: Who, checkpoint_id: str | None = None) -> Caller | LookUpFailed:
         """Who is acting, with the groups that this checkpoint's approver list names."""

@@ -15,6 +15,7 @@ from bot.tokens import (
     REASON,
     ListState,
     Target,
+    is_reference,
     parse_form_state,
     parse_list_state,
     parse_target,
@@ -90,6 +91,14 @@ class PageTurn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LiveCheck:
+    """A click on the button of a test; `reference` names the test."""
+
+    who: Who
+    reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
     """A decision form, sent."""
 
@@ -137,6 +146,17 @@ def parse_page_turn(body: object) -> PageTurn | Malformed:
         if state is None:
             return Malformed("the button names no list")
         return PageTurn(who=_who(body), state=state, response_url=text(body, "response_url"))
+    except MisreadError as misread:
+        return Malformed(str(misread))
+
+
+def parse_live_check(body: object) -> LiveCheck | Malformed:
+    """Read `block_actions` of the button that `signoff doctor --live` posts."""
+    try:
+        reference = text(_action(body), "value")
+        if not is_reference(reference):
+            return Malformed("the button names no test")
+        return LiveCheck(who=_who(body), reference=reference)
     except MisreadError as misread:
         return Malformed(str(misread))
 

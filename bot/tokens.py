@@ -26,6 +26,7 @@ NEXT = "next"
 SEVERAL = "several"
 BREAK_GLASS = "break_glass"
 SIGN_REVIEW = "sign_review"
+LIVE_CHECK = "live_check"  # the button of `signoff doctor --live`
 OPEN_THERE = "open_there"  # a link: Slack tells of the click, and nothing is to be done
 NOTIFICATIONS = "notifications"  # opens the form in which one says what one wants to be told
 
@@ -53,10 +54,13 @@ OPTIONS = r"option:[0-9]{1,2}"
 """Action ids of the buttons for a gate's options: `option:` with its place among them."""
 
 EVENT_TYPE = "signoff_checkpoint"
+MY_APPROVALS = "my_approvals"
+"""The callback id of the global shortcut."""
 
 _CHECKPOINT_ID = re.compile(r"cp_[0-9a-z]{12}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _OPTION = re.compile(OPTIONS)
+_REFERENCE = re.compile(r"[0-9a-f]{16}")
 _MOST_VALUE = 2_000  # characters of a button value
 
 
@@ -115,6 +119,11 @@ class ListState:
             ensure_ascii=False,
             separators=(",", ":"),
         )
+
+
+def is_reference(text: str) -> bool:
+    """Whether this is a reference as a test of the doctor makes them."""
+    return _REFERENCE.fullmatch(text) is not None
 
 
 def parse_target(text: object) -> Target | None:

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from engine.backends.prefect import Prefect
     from engine.backends.prefect_api import PrefectKey
     from engine.breaking import BrokenGlass, admit_breaking, break_glass, may_break_glass
+    from engine.clicking import (
+        SurfaceCheck,
+        last_row,
+        note_surface_check,
+        surface_check,
+    )
     from engine.clock import Clock, SystemClock
     from engine.dag import (
         CatchUp,
@@ -287,6 +293,10 @@ _HOME = {
     "Why": ("engine.telling", "Why"),
     "sole_approver": ("engine.telling", "sole_approver"),
     "Needless": ("engine.ports", "Needless"),
+    "SurfaceCheck": ("engine.clicking", "SurfaceCheck"),
+    "last_row": ("engine.clicking", "last_row"),
+    "note_surface_check": ("engine.clicking", "note_surface_check"),
+    "surface_check": ("engine.clicking", "surface_check"),
     "BY_PEOPLE": ("engine.model", "BY_PEOPLE"),
     "BrokenGlass": ("engine.breaking", "BrokenGlass"),
     "admit_breaking": ("engine.breaking", "admit_breaking"),
@@ -738,6 +748,7 @@ __all__ = [
     "StoreBusy",
     "StoreError",
     "Surface",
+    "SurfaceCheck",
     "SystemClock",
     "Targets",
     "Task",
@@ -815,6 +826,7 @@ __all__ = [
     "is_long_text",
     "is_whole",
     "judge_rules",
+    "last_row",
     "latest_run",
     "lenders_of",
     "listed_checkpoints",
@@ -830,6 +842,7 @@ __all__ = [
     "must_be_alone",
     "near_name",
     "note_shortage",
+    "note_surface_check",
     "note_unknown",
     "note_unseen",
     "note_unverified",
@@ -878,6 +891,7 @@ __all__ = [
     "snoozed",
     "sole_approver",
     "submit",
+    "surface_check",
     "surface_lines",
     "sweep_expiry",
     "sync_file",

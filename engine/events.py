@@ -373,6 +373,15 @@ class PeopleChangeRefused(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SurfaceChecked(Event):
+    """Somebody pressed the button of a test, and the click arrived."""
+
+    reference: str
+    surface: str
+    person: PersonId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PostingMade(Event):
     """A copy of a card stands somewhere."""
 

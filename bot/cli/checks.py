@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.cli.backend_checks import ask_backends, lags
 from bot.cli.findings import Check, Status
@@ -12,7 +12,10 @@ from bot.cli.session import this_host
 from bot.cli.slack_check import SlackSays, ask_slack
 from bot.config import Environment, Settings, load_settings
 from bot.dags import dag_folder
+from bot.manifest import AppNeeds, scopes
+from bot.named_by_email import names_by_email
 from bot.notices import since
+from bot.times import duration
 from bot.toml_reader import did_you_mean
 from engine import (
     REVIEW_OVERDUE,
@@ -41,6 +44,8 @@ from engine import (
 )
 
 _LONG = timedelta(hours=48)
+_MOST_OFF = timedelta(seconds=10)
+_SIGNED_FOR = timedelta(minutes=5)  # what Slack signed holds so long
 # What a task finds in its environment; not settings.
 _OF_TASKS = {
     "SIGNOFF_RUN_ID",
@@ -106,7 +111,11 @@ def _tokens(settings: Settings) -> Iterator[Check]:
         advice = "set SLACK_BOT_TOKEN (xoxb-…) of your Slack app; `signoff demo` needs none"
         yield Check("SLACK_BOT_TOKEN", Status.FAIL, "missing", advice)
     else:
-        yield _slack(ask_slack(settings.slack_api_url, settings.bot_token.get_secret_value()))
+        needed = scopes(AppNeeds(emails=names_by_email(settings)))
+        token = settings.bot_token.get_secret_value()
+        says = ask_slack(settings.slack_api_url, token, needed)
+        yield _slack(says)
+        yield from _clock(says, SystemClock().now())
     if settings.app_token is None and settings.signing_secret is None:
         advice = (
             "set SLACK_APP_TOKEN (xapp-…) for Socket Mode, or SLACK_SIGNING_SECRET for serve --http"
@@ -129,9 +138,25 @@ def _slack(says: SlackSays) -> Check:
         return Check("SLACK_BOT_TOKEN", Status.FAIL, says.error, says.advice)
     if says.missing_scopes:
         found = f"{says.who}, without the scopes {', '.join(says.missing_scopes)}"
-        advice = "add them to the Slack app (manifest.yml lists them) and install it again"
+        advice = "add them to the Slack app (`signoff manifest` lists them) and install it again"
         return Check("SLACK_BOT_TOKEN", Status.FAIL, found, advice)
     return Check("SLACK_BOT_TOKEN", Status.OK, says.who)
+
+
+def _clock(says: SlackSays, now: datetime) -> Iterator[Check]:
+    """Whether this machine's clock agrees with Slack's, as far as a second's header tells."""
+    if says.at is None:
+        return
+    off = abs(now - says.at)
+    if off < _MOST_OFF:
+        yield Check("clock", Status.OK, "agrees with Slack's")
+        return
+    which = "ahead of" if now > says.at else "behind"
+    found = f"{duration(off)} {which} Slack's"
+    advice = (
+        "set it (NTP): deadlines follow it, and Slack's requests are refused when it is far off"
+    )
+    yield Check("clock", Status.FAIL if off > _SIGNED_FOR else Status.WARN, found, advice)
 
 
 def _database(settings: Settings) -> Iterator[Check]:

@@ -50,3 +50,13 @@ def show_checks(checks: list[Check]) -> None:
     if advice:
         say("\nWhat to do:")
         details(advice)
+
+
+def show_step(check: Check) -> None:
+    """One step of several, as soon as it is done."""
+    from bot.cli.output import say
+
+    mark = {Status.OK: "✓", Status.WARN: "!", Status.FAIL: "✗"}[check.status]
+    say(f"{mark} {check.name}: {check.found}")
+    if check.advice:
+        say(f"  {check.advice}")

@@ -1,11 +1,19 @@
-"""`signoff init`: a configuration and a first DAG, ready to run."""
+"""`signoff init`: a configuration and a first DAG, ready to run, and the way to Slack."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from bot.cli.asking import SlackAnswers
+
+_NO_SLACK = "Signoff runs without Slack, too. Connect it to a workspace now?"
+_LEAVES_ENV = (
+    "slack.env holds the tokens: it is yours alone to read. Keep it out of version control."
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -18,29 +26,59 @@ def init(
     folder: Annotated[
         Path, typer.Option("--dir", file_okay=False, help="Where to write.")
     ] = Path(),
+    slack: Annotated[
+        bool | None,
+        typer.Option(
+            "--slack/--no-slack",
+            help="Ask for Slack's tokens, a channel and an Admin; by default, on a terminal, "
+            "whether to.",
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
 ) -> None:
-    """Write a signoff.toml and an example DAG."""
-    from bot.cli.output import say, warn
-    from bot.cli.session import os_caller
-    from bot.cli.starter import HELLO, SIGNOFF_TOML
+    """Write a signoff.toml and an example DAG; walk through the tokens of Slack."""
+    import sys
 
-    user = os_caller().identity.subject
-    files = {
-        folder / "signoff.toml": SIGNOFF_TOML.replace("{user}", user),
-        folder / "hello.yml": HELLO,
-    }
-    there = [path for path in files if path.exists()]
+    from bot.cli.output import say, warn
+    from bot.cli.starting_files import files_of, write_files
+
+    names = ["signoff.toml", "hello.yml", *(["slack.env"] if slack else [])]
+    there = [path for path in (folder / name for name in names) if path.exists()]
     if there and not force:
         for path in there:
             warn(f"error: {path} is there already; --force replaces it")
         raise typer.Exit(Exit.REFUSED)
+    if slack is None:
+        slack = sys.stdin.isatty() and sys.stdout.isatty() and typer.confirm(_NO_SLACK)
+    answers = _answers() if slack else None
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path, content in files.items():
-            path.write_text(content, encoding="utf-8")
+        for path in write_files(folder, files_of(answers)):
             say(f"wrote {path}")
     except OSError as error:
         warn(f"error: cannot write to {folder}: {error.strerror}")
         raise typer.Exit(Exit.REFUSED) from error
-    say(f"Next: signoff run {folder / 'hello.yml'}")
+    _say_next(folder, answers)
+
+
+def _answers() -> "SlackAnswers":
+    from bot.cli.asking import ask_for_slack
+    from bot.config import Environment
+
+    return ask_for_slack(Environment().SLACK_API_URL)
+
+
+def _say_next(folder: Path, answers: "SlackAnswers | None") -> None:
+    from bot.cli.output import say
+
+    if answers is None or answers.bot_token is None:
+        say(f"Next: signoff run {folder / 'hello.yml'}")
+        return
+    say(_LEAVES_ENV)
+    say("Next, in this order:")
+    say(f"  set -a; . {folder / 'slack.env'}; set +a" if folder != Path() else _SOURCE)
+    say("  signoff doctor --live    # posts a button, and waits for your click")
+    say("  signoff serve            # the bot; leave it running")
+    say(f"  signoff run {folder / 'hello.yml'} --wait    # in another terminal")
+
+
+_SOURCE = "  set -a; . ./slack.env; set +a"

@@ -16,6 +16,7 @@ from bot.cli import (
     doctor,
     export,
     init,
+    manifest,
     people,
     policy,
     reviews,
@@ -60,6 +61,7 @@ def root(
 
 
 init.register(app)
+manifest.register(app)
 doctor.register(app)
 runs.register(app)
 standstill.register(app)

@@ -6,25 +6,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 _TIMEOUT_S = 3
 _MOST_BYTES = 100_000
-
-# As in manifest.yml; a test holds the two equal.
-SCOPES = frozenset(
-    {
-        "commands",
-        "chat:write",
-        "users:read",
-        "users:read.email",
-        "usergroups:read",
-        "channels:read",
-        "groups:read",
-        "im:write",
-        "metadata.message:read",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +22,11 @@ class SlackSays:
     missing_scopes: tuple[str, ...] = ()
     error: str = ""
     advice: str = ""
+    at: datetime | None = None  # Slack's own time, when it answered
 
 
-def ask_slack(api_url: str, token: str) -> SlackSays:
-    """Call `auth.test`; waits 3 seconds at most."""
+def ask_slack(api_url: str, token: str, needed: frozenset[str]) -> SlackSays:
+    """Call `auth.test`, and see which of the needed scopes it lacks; waits 3 seconds at most."""
     request = urllib.request.Request(  # noqa: S310 (the settings accept http and https only)
         f"{api_url}auth.test",
         data=b"",
@@ -47,7 +35,7 @@ def ask_slack(api_url: str, token: str) -> SlackSays:
     )
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as reply:  # noqa: S310
-            return _understand(json.loads(reply.read(_MOST_BYTES)), reply.headers)
+            return _understand(json.loads(reply.read(_MOST_BYTES)), reply.headers, needed)
     except urllib.error.HTTPError as error:
         return _unreachable(api_url, f"HTTP {error.code}")
     except urllib.error.URLError as error:
@@ -63,11 +51,19 @@ def _unreachable(api_url: str, why: str) -> SlackSays:
     )
 
 
-def _understand(answer: Any, headers: Mapping[str, str]) -> SlackSays:
+def _understand(answer: Any, headers: Mapping[str, str], needed: frozenset[str]) -> SlackSays:
     if not isinstance(answer, dict) or not answer.get("ok"):
         code = answer.get("error") if isinstance(answer, dict) else "an unreadable answer"
         advice = "copy the Bot User OAuth Token of your app again (OAuth & Permissions)"
         return SlackSays(error=f"Slack refuses it: {code}", advice=advice)
     granted = {scope.strip() for scope in headers.get("x-oauth-scopes", "").split(",")} - {""}
-    missing = tuple(sorted(SCOPES - granted)) if granted else ()
-    return SlackSays(f"{answer.get('user')} in {answer.get('team')}", missing)
+    missing = tuple(sorted(needed - granted)) if granted else ()
+    who = f"{answer.get('user')} in {answer.get('team')}"
+    return SlackSays(who, missing, at=_moment(headers.get("date", "")))
+
+
+def _moment(date: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(date)
+    except ValueError:
+        return None

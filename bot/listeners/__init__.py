@@ -8,6 +8,7 @@ from bot.listeners import (
     commands,
     events,
     glass,
+    live_check,
     notifications,
     one_tap,
     several,
@@ -26,4 +27,5 @@ def register(app: AsyncApp, desk: Desk) -> None:
     commands.register(app, desk)
     notifications.register(app, desk)
     starting.register(app, desk)
+    live_check.register(app, desk)
     events.register(app, desk)

@@ -26,6 +26,7 @@ from bot.tokens import (
     ASK_AGAIN,
     BREAK_GLASS,
     DETAILS,
+    LIVE_CHECK,
     NEXT,
     NOTIFICATIONS,
     OPEN_THERE,
@@ -72,7 +73,7 @@ _CHOICES = {
     REJECT: Choice.REJECT,
     REJECT_IN_MODAL: Choice.REJECT,
 }
-_ELSEWHERE = (BREAK_GLASS, SIGN_REVIEW, NOTIFICATIONS)  # heard in files of their own
+_ELSEWHERE = (BREAK_GLASS, SIGN_REVIEW, LIVE_CHECK, NOTIFICATIONS)  # heard in files of their own
 _KNOWN = (
     *_CHOICES,
     APPROVE_AT_ONCE,

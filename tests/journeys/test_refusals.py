@@ -356,7 +356,7 @@ async def test_a_form_that_cannot_be_made_says_so(
 
 async def test_a_role_by_email_counts_for_a_member(tmp_path: Path) -> None:
     """A grant to an e-mail holds for the full member whose profile has that address."""
-    async with running(tmp_path) as world:
+    async with running(tmp_path, emails=True) as world:
         run_id = await world.start()
         card = await world.card()
         assert "no role" in read(await world.open_form("U0NIA", card, "approve"))

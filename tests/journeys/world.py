@@ -14,11 +14,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import yaml
 from aiohttp import ClientSession
 from pydantic import SecretStr
 
 from bot.app import WayIn, run_bot
 from bot.config import Channels, Settings
+from bot.manifest import AppNeeds, manifest_text
+from bot.sandbox import manifest as manifests
 from bot.sandbox.person import Person
 from bot.sandbox.server import Sandbox
 from bot.transport import quiet_libraries
@@ -54,9 +57,9 @@ from engine import (
 )
 from tests.journeys.seen import button_of
 
+MANIFEST = Path(__file__).parents[2] / "manifest.yml"
 T = TypeVar("T")
 
-MANIFEST = Path(__file__).parents[2] / "manifest.yml"
 TENANT = "local-dev"
 CHANNEL = "C0APPROVE"
 TEAM = "T0SANDBOX"
@@ -257,14 +260,24 @@ def _has_loaded(view: Mapping[str, Any]) -> bool:
     return "Loading" not in str(view)
 
 
+def slack_app(*, emails: bool) -> manifests.Manifest:
+    """The app as `signoff manifest` makes it."""
+    return manifests.parse(yaml.safe_load(manifest_text(AppNeeds(emails=emails))))
+
+
 @asynccontextmanager
 async def running(
-    folder: Path, *, http: bool = False, with_bot: bool = True, **changes: Any
+    folder: Path,
+    *,
+    http: bool = False,
+    with_bot: bool = True,
+    emails: bool = False,
+    **changes: Any,
 ) -> AsyncIterator[World]:
-    """A world, from its start to its orderly end."""
+    """A world, from its start to its orderly end. `emails`: the app may see addresses."""
     quiet_libraries()
     async with AsyncExitStack() as stack:
-        sandbox = await stack.enter_async_context(Sandbox(manifest=MANIFEST))
+        sandbox = await stack.enter_async_context(Sandbox(manifest=slack_app(emails=emails)))
         settings = settings_for(folder, sandbox, **changes)
         store = Store.open(settings.database_url)
         stack.callback(store.close)

@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from typer.main import get_command
 
 from bot import backend_file, config_file, rule_file
 from bot.cli import app
 from bot.cli.exits import Exit
-from bot.cli.slack_check import SCOPES
 from bot.config import Environment
 
 ROOT = Path(__file__).parents[3]
@@ -83,9 +81,3 @@ def test_every_variable_is_documented(name: str) -> None:
 def test_every_key_of_the_file_is_documented(key: str) -> None:
     """Each key has a mention by its full name."""
     assert f"`{key}`" in SETTINGS
-
-
-def test_the_doctor_asks_for_the_scopes_of_the_manifest() -> None:
-    """What is missing is measured against what the app is made with."""
-    manifest = yaml.safe_load((ROOT / "manifest.yml").read_text(encoding="utf-8"))
-    assert set(manifest["oauth_config"]["scopes"]["bot"]) == SCOPES

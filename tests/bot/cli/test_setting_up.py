@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bot.cli.slack_check import SCOPES
+from bot.manifest import AppNeeds, scopes
 from tests.bot.cli.terminal import Terminal
 from tests.bot.cli.test_audit import tamper
 
@@ -22,13 +22,21 @@ def checks(terminal: Terminal) -> dict[str, tuple[str, str]]:
 
 
 @contextmanager
-def slack(answer: Any, scopes: str = ",".join(SCOPES), status: int = 200) -> Iterator[str]:
+def slack(
+    answer: Any,
+    granted: str = ",".join(scopes(AppNeeds())),
+    status: int = 200,
+    sent: datetime | None = None,
+) -> Iterator[str]:
     """Something that answers every call like this."""
 
     class Handler(BaseHTTPRequestHandler):
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return super().date_time_string(sent.timestamp() if sent else timestamp)
+
         def do_POST(self) -> None:
             self.send_response(status)
-            self.send_header("x-oauth-scopes", scopes)
+            self.send_header("x-oauth-scopes", granted)
             self.end_headers()
             self.wfile.write(json.dumps(answer).encode())
 
@@ -120,6 +128,26 @@ def test_a_token_that_does_not_work_is_told(
     assert result.exit_code == 1
     assert part in result.stdout
     assert "hunter2" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("off", "status", "found"),
+    [
+        (timedelta(seconds=3), "ok", "agrees with Slack's"),
+        (timedelta(minutes=2), "warn", "ahead of Slack's"),
+        (-timedelta(minutes=9), "fail", "behind Slack's"),
+    ],
+)
+def test_a_clock_that_is_off_is_told(
+    terminal: Terminal, off: timedelta, status: str, found: str
+) -> None:
+    """Slack's own time stands in its answer; far off, nothing Slack signs is believed."""
+    with slack(GREETING, sent=datetime.now(UTC) - off) as url:
+        terminal.patch.setenv("SLACK_API_URL", url)
+        terminal.patch.setenv("SLACK_BOT_TOKEN", "xoxb-any")
+        said = checks(terminal)["clock"]
+    assert said[0] == status
+    assert found in said[1]
 
 
 def test_slack_out_of_reach_is_told(terminal: Terminal) -> None:
