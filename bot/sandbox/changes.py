@@ -36,6 +36,10 @@ def delete_message(slack: LocalSlack, channel_id: str, ts: str) -> None:
 def say(slack: LocalSlack, user: str, channel_id: str, text: str, **facts: Any) -> Message:
     """Post an ordinary message of a person."""
     channel = _channel(slack, channel_id)
+    if channel.is_im and slack.manifest.messages_read_only:
+        raise NotPossible("Sending messages to this app has been turned off.")
+    if channel.is_archived:
+        raise NotPossible(f"#{channel.name} is archived.")
     message = Message(
         ts=slack.workspace.next_ts(), channel=channel.id, user=user, text=text, **facts
     )

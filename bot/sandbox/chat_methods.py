@@ -31,6 +31,8 @@ def writable(slack: LocalSlack, channel: Channel) -> None:
     """Raise the SlackError that keeps the bot from posting in a channel."""
     if channel.is_archived:
         raise SlackError("is_archived")
+    if channel.is_im and not slack.manifest.messages_tab:
+        raise SlackError("messages_tab_disabled")
     if seed.BOT_USER in channel.members:
         return
     if channel.is_private:

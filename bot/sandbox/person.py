@@ -101,6 +101,10 @@ class Person:
         """Type a slash command, `/checkpoints list` for example."""
         return await self._act("slash", text=text, channel=channel, in_thread=in_thread)
 
+    async def shortcut(self, callback_id: str) -> Result:
+        """Pick a global shortcut of the app."""
+        return await self._act("shortcut", callback_id=callback_id)
+
     async def say(self, text: str, channel: str = HOME_CHANNEL) -> None:
         """Post an ordinary message."""
         await self._post("say", text=text, channel=channel)

@@ -21,6 +21,7 @@ from bot.sandbox.pacing import Pacer
 from bot.sandbox.people_api import PeopleApi
 from bot.sandbox.person import Person
 from bot.sandbox.tickets import Tickets
+from bot.sandbox.trouble_api import TroubleApi
 from bot.sandbox.web_api import WebApi
 from bot.sandbox.workspace import Workspace, seeded
 
@@ -72,6 +73,7 @@ class Sandbox:
                 request_url=request_url,
                 ack_timeout=ack_timeout,
                 retry_delays=retry_delays,
+                changed=self.workspace.touch,
             ),
             now=now,
         )
@@ -126,7 +128,8 @@ class Sandbox:
 
     def _application(self) -> web.Application:
         application = web.Application(client_max_size=8 * 1024 * 1024, middlewares=[_hardened])
-        application.add_routes(PeopleApi(self.slack, self.api).routes())
+        application.add_routes(PeopleApi(self.slack).routes())
+        application.add_routes(TroubleApi(self.slack, self.api).routes())
         application.add_routes(
             [
                 web.route("*", "/api/{method}", self.api.handle),
