@@ -124,8 +124,8 @@ async def test_a_bot_killed_before_the_message_sends_it_once_after_its_start(
             card = await world.card()
             hang = world.sandbox.faults.add("hang", "conversations.open", times=20, ms=60_000)
             await world.approve("U0ANA", card)
-            await world.ended(run_id)
-            async with asyncio.timeout(10):
+            await world.ended(run_id, within=30)
+            async with asyncio.timeout(30):
                 while hang.times == 20:
                     await asyncio.sleep(0.02)
             await kill(first)
@@ -133,5 +133,5 @@ async def test_a_bot_killed_before_the_message_sends_it_once_after_its_start(
         world.sandbox.faults.clear()
         async with signoff.bot():
             said = lambda m: "Approved: deploy" in m["text"]  # noqa: E731
-            await world.person("U0BOB").wait_for_message(said, 40, channel="D0BOB")
+            await world.person("U0BOB").wait_for_message(said, 60, channel="D0BOB")
             assert len(await told(world, "U0BOB", run_id)) == 1
