@@ -19,6 +19,7 @@ from bot import backends, listeners
 from bot.config import Settings, load_settings
 from bot.dags import dag_folder
 from bot.desk import Desk
+from bot.homes import Homes
 from bot.listeners.events import SURFACE
 from bot.notifier import Notifier
 from bot.role_file import Synced, sync_roles
@@ -171,10 +172,16 @@ async def _talk_to_slack(
         await store.write(partial(remember_home, realm=home.realm))
         desk = Desk.at(store, slack, home, settings)
         app = bolt_app(slack.web, home)
-        listeners.register(app, desk)
+        homes = Homes(desk)
+        listeners.register(app, desk, homes)
         outbox = Outbox(store, Notifier(store, slack, settings, desk.directory), _holder())
         heartbeat.every_tick("outbox", outbox.sweep)
-        await _together(stop, outbox.run(stop), _let_slack_in(app, desk, stop, way_in))
+        await _together(
+            stop,
+            outbox.run(stop),
+            homes.run(stop),
+            _let_slack_in(app, desk, stop, way_in),
+        )
 
 
 async def _let_slack_in(app: AsyncApp, desk: Desk, stop: asyncio.Event, way_in: WayIn) -> None:

@@ -97,6 +97,12 @@ class Desk:
         groups: frozenset[str] = frozenset()
         if checkpoint_id is not None:
             groups = await self.store.read(partial(approver_groups, checkpoint_id=checkpoint_id))
+        return await self.looked_up_in(accounts, groups)
+
+    async def looked_up_in(
+        self, accounts: Iterable[Identity], groups: frozenset[str]
+    ) -> list[Caller]:
+        """The same, with those of these groups that they are in."""
         in_slack = [account for account in accounts if account.kind is IdentityKind.SLACK]
         found = await asyncio.gather(
             *(self.directory.caller(one.realm, one.subject, groups) for one in in_slack)

@@ -15,7 +15,7 @@ from bot.notices import COMMAND
 from bot.times import duration, slack_clock, utc
 from bot.tokens import NEXT, REFRESH, REVIEW, SEVERAL, ListKind, ListState
 from bot.wording import Explanation, Line, Moment
-from engine import Caller, Checkpoint, CheckpointView, Entitlement, Page
+from engine import Caller, Checkpoint, CheckpointView, Entitlement, Page, expires_soon
 
 PAGE_ROWS = 8
 """How many checkpoints a page holds; ask the engine for as many."""
@@ -32,11 +32,11 @@ def pending_list(page: Page, state: ListState) -> Message:
     """A page of what waits. `state` is the list as it was asked for."""
     title = _title(state, page)
     rows = page.items[:_MOST_ROWS]
-    blocks: list[Block] = [section(title), _as_of(page.as_of)]
+    blocks: list[Block] = [section(title), as_of(page.as_of)]
     if page.standstill is not None:
         blocks.append(context(notices.standing_still(page.standstill)))
     for checkpoint in rows:
-        blocks += _row(checkpoint, page.as_of)
+        blocks += row(checkpoint, page.as_of)
     blocks.append(_turns(page, state))
     subjects = "; ".join(wording.subject(checkpoint) for checkpoint in rows)
     held = "" if page.standstill is None else f"{notices.stands_still(page.standstill)}. "
@@ -97,21 +97,25 @@ def _title(state: ListState, page: Page) -> str:
     return f"Nothing{more} waits for {whom}{where} right now."
 
 
-def _as_of(at: datetime) -> Block:
+def as_of(at: datetime) -> Block:
+    """How old a list is that Slack does not redraw unasked."""
     element = {"type": "mrkdwn", "text": f"as of {slack_clock(at)}", "verbatim": True}
     return {"type": "context", "elements": [element]}
 
 
-def _row(checkpoint: Checkpoint, now: datetime) -> list[Block]:
+def row(checkpoint: Checkpoint, now: datetime) -> list[Block]:
+    """One that waits, with Review; marked where little time is left."""
     prompt = cut(one_line(checkpoint.prompt), _MOST_PROMPT) or "(no prompt)"
     about = f"{wording.subject(checkpoint)} · {one_line(checkpoint.tenant)}"
+    left = f"⌛ {duration(checkpoint.expires_at - now)} left"
+    soon = (left,) if expires_soon(checkpoint, now) else ()
     waited = f"waiting {duration(now - checkpoint.created_at)}"
-    row = {
+    request = {
         "type": "section",
         "text": plain(f"{prompt}\n{about}", _MOST_ROW),
         "accessory": button(REVIEW, checkpoint),
     }
-    return [row, context((waited, Moment(checkpoint.expires_at, before="Expires ")))]
+    return [request, context((*soon, waited, Moment(checkpoint.expires_at, before="Expires ")))]
 
 
 def _turns(page: Page, state: ListState) -> Block:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import partial
 from typing import assert_never
 
-from bot import cards, glass_notices
+from bot import cards, glass_notices, in_full, outcomes, votes
 from bot.config import Settings
 from bot.directory import Directory
 from bot.mentions import mentioning
@@ -33,6 +33,7 @@ from engine import (
     record_notice,
     record_posted,
     record_shown,
+    tell_in_full,
     was_posted,
 )
 
@@ -70,7 +71,7 @@ class Notifier:
         except SlackRefused as error:
             return await self._refused(view, delivery, error)
 
-    async def _tell(  # noqa: PLR0911 - one arm per kind, so that a new one fails the type check
+    async def _tell(  # noqa: C901, PLR0911 - one arm per kind, so that a new one fails the type check
         self, view: CheckpointView, delivery: Delivery
     ) -> Outcome:
         match delivery.kind:
@@ -78,8 +79,10 @@ class Notifier:
                 return await self._draw(view, delivery)
             case DeliveryKind.EXPIRED:
                 return await reply(self._slack, view, cards.expired_notice(view), broadcast=True)
+            case DeliveryKind.VOTE | DeliveryKind.IN_FULL:
+                return await self._add(view, delivery)
             case DeliveryKind.RUN_ENDED:
-                return await reply(self._slack, view, cards.run_result(view))
+                return await reply(self._slack, view, outcomes.run_result(view))
             case DeliveryKind.ELSEWHERE:
                 return await reply(self._slack, view, cards.elsewhere_notice(view), broadcast=True)
             case DeliveryKind.GLASS_BROKEN:
@@ -136,6 +139,8 @@ class Notifier:
             )
         if await self._is_first(view, posting):
             card = mentioning(card, await self._summons.of(checkpoint.policy.notify))
+        if posting.id == view.postings[0].id and in_full.is_needed(view):
+            await self._store.write(partial(tell_in_full, checkpoint_id=checkpoint.id))
         posted = await self._slack.post(
             channel.id, card.text, card.blocks, metadata=cards.metadata(checkpoint.id)
         )
@@ -156,6 +161,15 @@ class Notifier:
             return False
         was = await self._store.read(partial(was_posted, checkpoint_id=view.checkpoint.id))
         return not was
+
+    async def _add(self, view: CheckpointView, delivery: Delivery) -> Outcome:
+        """What the card itself has no room for."""
+        if delivery.kind is DeliveryKind.IN_FULL:
+            return await reply(self._slack, view, in_full.message(view))
+        said = votes.voice_of(view, delivery.payload.get("decision"))
+        if said is None:
+            return Delivered()  # they have voted anew since: that is told instead
+        return await reply(self._slack, view, votes.told(view, said))
 
     async def _tell_of_glass(self, view: CheckpointView) -> Outcome:
         """Post the notice, or redraw it once somebody has signed."""

@@ -78,7 +78,7 @@ class Click:
     target: Target
     trigger_id: str
     place: Place | None
-    is_in_view: bool
+    is_in_modal: bool  # what it leads to is laid on top of that; nothing lies on a Home tab
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +133,7 @@ def parse_click(body: object) -> Click | Malformed:
             target=target,
             trigger_id=text(body, "trigger_id"),
             place=_place(body),
-            is_in_view=part(body, "view") is not None,
+            is_in_modal=part(body, "view") is not None and part(body, "view", "type") != "home",
         )
     except MisreadError as misread:
         return Malformed(str(misread))

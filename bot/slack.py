@@ -212,6 +212,10 @@ class Slack:
         """Redraw a modal."""
         await self._call("views.update", view_id=view_id, view=view)
 
+    async def publish(self, user: str, view: Mapping[str, Any]) -> None:
+        """Draw somebody's Home tab."""
+        await self._call("views.publish", user_id=user, view=view)
+
     async def account(self, user: str) -> Account:
         """What Slack says about a user."""
         found = (await self._call("users.info", user=user))["user"]

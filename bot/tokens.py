@@ -24,6 +24,9 @@ REJECT_IN_MODAL = "reject_in_modal"
 REFRESH = "refresh"
 NEXT = "next"
 SEVERAL = "several"
+HOME_NEXT = "home_next"
+HOME_BACK = "home_back"
+HOME_REFRESH = "home_refresh"
 BREAK_GLASS = "break_glass"
 SIGN_REVIEW = "sign_review"
 LIVE_CHECK = "live_check"  # the button of `signoff doctor --live`
@@ -38,6 +41,9 @@ REVIEW_FORM = "review_form"
 NOTIFICATIONS_FORM = "notifications_form"
 READ_ONLY = "read_only"
 """Callback ids of views: the forms, and every view without one."""
+
+MY_APPROVALS = "my_approvals"
+"""Callback id of the global shortcut."""
 
 PICKED = "picked"
 """Action id of the field that says which of several are decided."""
@@ -62,6 +68,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _OPTION = re.compile(OPTIONS)
 _REFERENCE = re.compile(r"[0-9a-f]{16}")
 _MOST_VALUE = 2_000  # characters of a button value
+_MOST_PAGES = 20  # that a page of one's own leads back over
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +126,31 @@ class ListState:
             ensure_ascii=False,
             separators=(",", ":"),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class HomeState:
+    """Which page of what waits for the reader a button leads to: the way there, page by page."""
+
+    way: tuple[Cursor, ...] = ()
+
+    @property
+    def cursor(self) -> Cursor | None:
+        """Where the page begins; None for the first."""
+        return self.way[-1] if self.way else None
+
+    @property
+    def before(self) -> "HomeState":
+        """The page before; of the first the first."""
+        return HomeState(self.way[:-1])
+
+    def then(self, after: Cursor) -> "HomeState":
+        """The page that begins after this row. So many pages back the way is forgotten."""
+        return HomeState((*self.way, after)[-_MOST_PAGES:])
+
+    def __str__(self) -> str:
+        way = [[cursor.expires_at.isoformat(), cursor.id] for cursor in self.way]
+        return json.dumps(way, separators=(",", ":"))
 
 
 def is_reference(text: str) -> bool:
@@ -180,6 +212,16 @@ def parse_list_state(text: object) -> ListState | None:
     if cursor is not None and after is None:
         return None
     return ListState(kind=ListKind(kind), tenant=tenant, dag=dag, cursor=after)
+
+
+def parse_home_state(text: object) -> HomeState | None:
+    """Read the value of a button on a page of one's own; None when it is not one."""
+    stored = _json(text)
+    if not isinstance(stored, list) or len(stored) > _MOST_PAGES:
+        return None
+    way = tuple(_cursor(one) for one in stored)
+    found = tuple(cursor for cursor in way if cursor is not None)
+    return HomeState(found) if len(found) == len(way) else None
 
 
 def _json(text: object) -> Any:

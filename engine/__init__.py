@@ -106,6 +106,7 @@ if TYPE_CHECKING:
     from engine.lifecycle import action_on_expiry, is_extendable, is_extended
     from engine.linking import LinkCode, Linked, ask_link, confirm_link, unlink
     from engine.liveness import holder_name
+    from engine.mine import Tally, groups_mine, mine_page
     from engine.mirror import Mirror
     from engine.model import (
         BY_PEOPLE,
@@ -141,7 +142,16 @@ if TYPE_CHECKING:
         silenced,
         snoozed,
     )
-    from engine.outbox import Outbox, adopt, record_held, record_posted, record_shown, repost
+    from engine.outbox import (
+        Outbox,
+        adopt,
+        record_held,
+        record_posted,
+        record_shown,
+        repost,
+        tell_in_full,
+    )
+    from engine.overview import Overview, Said, expires_soon, overview_of
     from engine.people import LocalMode, Wanted, grant, revoke, sync_file
     from engine.policy import (
         REASON_LIMIT,
@@ -162,6 +172,7 @@ if TYPE_CHECKING:
         Outcome,
         RetryLater,
     )
+    from engine.progress import Progress, Stage
     from engine.queries import (
         approver_groups,
         backend_statuses,
@@ -170,7 +181,6 @@ if TYPE_CHECKING:
         granted_groups,
         listed_checkpoints,
         listed_runs,
-        mine_page,
         pending_page,
         pending_summary,
         roles,
@@ -267,6 +277,7 @@ if TYPE_CHECKING:
     from engine.views import (
         CalledOff,
         CheckpointView,
+        Failure,
         Page,
         PendingSummary,
         PersonView,
@@ -450,6 +461,10 @@ _HOME = {
     "Ruling": ("engine.policy", "Ruling"),
     "Settled": ("engine.policy", "Settled"),
     "CheckpointView": ("engine.views", "CheckpointView"),
+    "tell_in_full": ("engine.outbox", "tell_in_full"),
+    "Failure": ("engine.views", "Failure"),
+    "Progress": ("engine.progress", "Progress"),
+    "Stage": ("engine.progress", "Stage"),
     "Page": ("engine.views", "Page"),
     "PersonView": ("engine.views", "PersonView"),
     "RunView": ("engine.views", "RunView"),
@@ -493,7 +508,13 @@ _HOME = {
     "Grant": ("engine.entitlement", "Grant"),
     "listed_checkpoints": ("engine.queries", "listed_checkpoints"),
     "listed_runs": ("engine.queries", "listed_runs"),
-    "mine_page": ("engine.queries", "mine_page"),
+    "mine_page": ("engine.mine", "mine_page"),
+    "groups_mine": ("engine.mine", "groups_mine"),
+    "Tally": ("engine.mine", "Tally"),
+    "Overview": ("engine.overview", "Overview"),
+    "Said": ("engine.overview", "Said"),
+    "expires_soon": ("engine.overview", "expires_soon"),
+    "overview_of": ("engine.overview", "overview_of"),
     "pending_page": ("engine.queries", "pending_page"),
     "roles": ("engine.queries", "roles"),
     "run_view": ("engine.queries", "run_view"),
@@ -659,6 +680,7 @@ __all__ = [
     "Exported",
     "Fact",
     "FactRead",
+    "Failure",
     "FileLock",
     "Filed",
     "Finding",
@@ -698,6 +720,7 @@ __all__ = [
     "Outbox",
     "Outcome",
     "Overruled",
+    "Overview",
     "Page",
     "PendingSummary",
     "PersonFile",
@@ -712,6 +735,7 @@ __all__ = [
     "Preferences",
     "Principal",
     "PrincipalKind",
+    "Progress",
     "Prospect",
     "PythonCall",
     "Reach",
@@ -732,6 +756,7 @@ __all__ = [
     "RunState",
     "RunView",
     "RunnerSettings",
+    "Said",
     "Schedule",
     "Schedules",
     "Settled",
@@ -741,6 +766,7 @@ __all__ = [
     "Show",
     "Signed",
     "SignoffError",
+    "Stage",
     "Standing",
     "Standstill",
     "StillAsked",
@@ -750,6 +776,7 @@ __all__ = [
     "Surface",
     "SurfaceCheck",
     "SystemClock",
+    "Tally",
     "Targets",
     "Task",
     "TaskEvent",
@@ -807,6 +834,7 @@ __all__ = [
     "examples",
     "expected_json",
     "expire_now",
+    "expires_soon",
     "explain",
     "export_trail",
     "file_of",
@@ -815,6 +843,7 @@ __all__ = [
     "grant",
     "granted_groups",
     "groups_chosen",
+    "groups_mine",
     "groups_pending",
     "headcount_of",
     "holder_name",
@@ -850,6 +879,7 @@ __all__ = [
     "opted_in",
     "option_label",
     "outcomes_of",
+    "overview_of",
     "pending_page",
     "pending_summary",
     "person_file",
@@ -897,6 +927,7 @@ __all__ = [
     "sync_file",
     "targets_of",
     "task_history",
+    "tell_in_full",
     "ticks_of",
     "to_airflow",
     "to_prefect",

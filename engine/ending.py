@@ -92,6 +92,17 @@ def note_run_end(tx: Tx, run_id: RunId, verdict: Verdict) -> None:
         key = f"run_ended:{checkpoint.id}"
         outbox.ask(tx, outbox.DeliveryKind.RUN_ENDED, checkpoint.id, key)
     tell_outcome_of_run(tx, run_id)
+    show_run(tx, run_id)
+
+
+def show_run(tx: Tx, run_id: RunId) -> None:
+    """How far a run has come is news for the cards of its checkpoints that have ended."""
+    for checkpoint in checkpoints.listed(tx, limit=_ALL, run_id=run_id):
+        if checkpoint.elsewhere is not None or checkpoint.is_open:
+            continue
+        told = replace(checkpoint, version=checkpoint.version + 1)
+        checkpoints.save_version(tx, told)
+        postings.want_true(tx, told.id, told.version)
 
 
 def _end(

@@ -342,3 +342,4 @@ class Decision:
     request_digest: str
     decided_at: datetime
     broke_glass: bool = False  # over rules that stood in the way
+    id: int | None = None  # its number on record; None before that

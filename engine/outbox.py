@@ -22,6 +22,7 @@ _CLAIM_TERM = timedelta(seconds=30)
 _BATCH = 32
 _FIRST_DELAY = timedelta(seconds=1)
 _LONGEST_DELAY = timedelta(minutes=1)
+_AFTER_THE_CARD = timedelta(seconds=2)
 _IDLE_S = 5.0  # the longest nap; commits and due times end it earlier
 _KEEP_TRYING = timedelta(
     hours=24
@@ -190,6 +191,15 @@ def record_posted(tx: Tx, posting_id: int, place: str, handle: str, version: int
             handle=handle,
         ),
     )
+
+
+def tell_in_full(tx: Tx, checkpoint_id: str) -> None:
+    """A card is about to be posted that has no room for everything: its thread has.
+
+    Asked for before the post, so that it is told also when the surface's reply is lost.
+    """
+    key, due_at = f"in_full:{checkpoint_id}", tx.now + _AFTER_THE_CARD
+    outbox.ask(tx, DeliveryKind.IN_FULL, checkpoint_id, key, due_at=due_at)
 
 
 def record_shown(tx: Tx, posting_id: int, version: int) -> None:

@@ -283,6 +283,7 @@ class CheckpointRow(SQLModel, table=True):
         Index("ix_checkpoint_pending", "state", "expires_at", "id"),
         Index("ix_checkpoint_tenant", "tenant", "state", "expires_at", "id"),
         Index("ix_checkpoint_recent", "created_at", "id"),
+        Index("ix_checkpoint_requester", "requester", "created_at", "id"),
     )
     id: str = Field(primary_key=True)
     run_id: str
@@ -313,7 +314,10 @@ class DecisionRow(SQLModel, table=True):
     """One person's answer. Append-only: triggers refuse UPDATE and DELETE."""
 
     __tablename__ = "decision"
-    __table_args__ = (Index("ix_decision_checkpoint", "checkpoint_id", "id"),)
+    __table_args__ = (
+        Index("ix_decision_checkpoint", "checkpoint_id", "id"),
+        Index("ix_decision_person", "person_id", "id"),
+    )
     id: int | None = Field(default=None, primary_key=True)
     checkpoint_id: str = Field(foreign_key="checkpoint.id")
     person_id: str = Field(foreign_key="person.id")

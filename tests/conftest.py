@@ -23,16 +23,26 @@ from sqlmodel import SQLModel
 
 from engine import tables
 from engine.store import connect, schema
+from tests import validity
 
 # A busy machine is no failure: what a test finds must not depend on the clock.
 settings.register_profile("signoff", deadline=None)
 settings.load_profile("signoff")
+validity.spread()
 
 _ASKED_FOR = "SIGNOFF_TEST_POSTGRES_URL"
 _NO_SERVER = f"POSTGRES: no server answers at 127.0.0.1:5432 or {_ASKED_FOR}"
 _PREFIX = "signoff_test"
 assert tables.MetaRow.__tablename__ in SQLModel.metadata.tables  # the rows are registered
 _OURS = re.compile(rf"{_PREFIX}_(?P<pid>\d+)_")
+
+
+@pytest.fixture(autouse=True)
+def _slack_takes_whatever_is_built() -> Iterator[None]:
+    """Fail the test in which a message or a view was built that Slack refuses."""
+    validity.found.clear()
+    yield
+    assert validity.found == []
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -15,6 +15,7 @@ from bot.cli.findings import Check, Status
 from bot.config import Settings
 from bot.desk import Desk
 from bot.directory import LookUpFailed
+from bot.homes import Homes
 from bot.slack import Posted, Slack, SlackError, SlackRefused, connected
 from bot.transport import bolt_app, quiet_libraries, socket_connections
 from engine import Store, SurfaceCheck, last_row, roles, surface_check
@@ -59,7 +60,7 @@ async def _way_in(stack: AsyncExitStack, desk: Desk) -> Check:
         return Check("way in", Status.OK, found)
     await desk.slack.check_app_token(token.get_secret_value())
     app = bolt_app(desk.slack.web, desk.home)
-    listeners.register(app, desk)
+    listeners.register(app, desk, Homes(desk))
     await stack.enter_async_context(socket_connections(app, token.get_secret_value(), count=1))
     return Check("way in", Status.OK, "Socket Mode: a connection is open")
 

@@ -3,11 +3,13 @@
 from slack_bolt.app.async_app import AsyncApp
 
 from bot.desk import Desk
+from bot.homes import Homes
 from bot.listeners import (
     actions,
     commands,
     events,
     glass,
+    home,
     live_check,
     notifications,
     one_tap,
@@ -17,7 +19,7 @@ from bot.listeners import (
 )
 
 
-def register(app: AsyncApp, desk: Desk) -> None:
+def register(app: AsyncApp, desk: Desk, homes: Homes) -> None:
     """Tie every listener to the app."""
     actions.register(app, desk)
     one_tap.register(app, desk)
@@ -29,3 +31,4 @@ def register(app: AsyncApp, desk: Desk) -> None:
     starting.register(app, desk)
     live_check.register(app, desk)
     events.register(app, desk)
+    home.register(app, desk, homes)

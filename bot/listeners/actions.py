@@ -26,6 +26,9 @@ from bot.tokens import (
     ASK_AGAIN,
     BREAK_GLASS,
     DETAILS,
+    HOME_BACK,
+    HOME_NEXT,
+    HOME_REFRESH,
     LIVE_CHECK,
     NEXT,
     NOTIFICATIONS,
@@ -73,7 +76,8 @@ _CHOICES = {
     REJECT: Choice.REJECT,
     REJECT_IN_MODAL: Choice.REJECT,
 }
-_ELSEWHERE = (BREAK_GLASS, SIGN_REVIEW, LIVE_CHECK, NOTIFICATIONS)  # heard in files of their own
+_HOME = (HOME_BACK, HOME_NEXT, HOME_REFRESH)
+_ELSEWHERE = (BREAK_GLASS, SIGN_REVIEW, *_HOME, LIVE_CHECK, NOTIFICATIONS)  # heard elsewhere
 _KNOWN = (
     *_CHOICES,
     APPROVE_AT_ONCE,
@@ -140,7 +144,7 @@ async def on_click(desk: Desk, body: Body, then: Opening) -> None:
         await _tampered(desk, body, click)
         return
     # First of all the modal: its trigger lives three seconds, and a look-up may be slow.
-    show = desk.slack.push_view if click.is_in_view else desk.slack.open_view
+    show = desk.slack.push_view if click.is_in_modal else desk.slack.open_view
     try:
         view_id = await show(click.trigger_id, modals.loading())
     except SlackError as error:

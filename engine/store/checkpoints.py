@@ -108,7 +108,7 @@ def load(tx: Tx, checkpoint_id: str) -> Checkpoint | None:
     if not is_storable(checkpoint_id):
         return None
     row = tx.run(sa.select(_checkpoint).where(_checkpoint.c.id == checkpoint_id)).one_or_none()
-    return None if row is None else _value(row)
+    return None if row is None else from_row(row)
 
 
 def newest(tx: Tx, run_id: str, task_id: str) -> str | None:
@@ -277,9 +277,9 @@ def oldest_pending(tx: Tx) -> datetime | None:
     return found
 
 
-def add_decision(tx: Tx, decision: Decision, trace: Sequence[Finding]) -> None:
-    """Append a decision with the trace of the rules it passed."""
-    tx.run(
+def add_decision(tx: Tx, decision: Decision, trace: Sequence[Finding]) -> int:
+    """Append a decision with the trace of the rules it passed; returns its number."""
+    inserted = tx.run(
         _decision.insert().values(
             checkpoint_id=decision.checkpoint_id,
             person_id=decision.person_id,
@@ -297,6 +297,7 @@ def add_decision(tx: Tx, decision: Decision, trace: Sequence[Finding]) -> None:
             broke_glass=decision.broke_glass,
         )
     )
+    return int(inserted.inserted_primary_key[0])  # type: ignore[index]
 
 
 def decisions(tx: Tx, checkpoint_id: str) -> list[Decision]:
@@ -310,6 +311,7 @@ def decisions(tx: Tx, checkpoint_id: str) -> list[Decision]:
     today = links.persons_of_today(tx, named)
     return [
         Decision(
+            id=row.id,
             checkpoint_id=CheckpointId(row.checkpoint_id),
             person_id=today[row.person_id],
             for_person=None if row.for_person is None else today[row.for_person],
@@ -362,10 +364,11 @@ def _identity(text: str, surface: Surface) -> Identity:
 
 
 def _values(tx: Tx, query: sa.Select[Any]) -> list[Checkpoint]:
-    return [_value(row) for row in tx.run(query)]
+    return [from_row(row) for row in tx.run(query)]
 
 
-def _value(row: sa.Row[Any]) -> Checkpoint:
+def from_row(row: sa.Row[Any]) -> Checkpoint:
+    """The checkpoint that a row of the table holds."""
     return Checkpoint(
         id=CheckpointId(row.id),
         run_id=RunId(row.run_id),

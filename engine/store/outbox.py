@@ -28,7 +28,9 @@ class DeliveryKind(StrEnum):
     """What is to be told."""
 
     POSTING = "posting"  # make one copy of a card true
+    IN_FULL = "in_full"  # tell the thread what the card has no room for
     EXPIRED = "expired"  # tell the channel that nobody decided
+    VOTE = "vote"  # tell the thread that somebody voted, where one vote is not enough
     RUN_ENDED = "run_ended"  # tell the thread what became of the run
     ELSEWHERE = "elsewhere"  # tell the thread what became of its gate on another engine
     GLASS_BROKEN = "glass_broken"  # tell the channel that the glass was broken, and who reviewed it

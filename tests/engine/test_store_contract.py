@@ -24,11 +24,21 @@ from engine.errors import (
     StoreUnavailable,
 )
 from engine.events import UnknownRequested
-from engine.identity import Principal, PrincipalKind, Role
+from engine.identity import PersonId, Principal, PrincipalKind, Role
 from engine.lifecycle import is_due
 from engine.model import CheckpointState, Choice, Policy, RunCause, RunState, TaskId, TaskState
 from engine.policy import Refused, Rule, Settled
-from engine.store import checkpoints, leases, outbox, people, postings, runs, tasks, trail
+from engine.store import (
+    checkpoints,
+    leases,
+    outbox,
+    people,
+    personal,
+    postings,
+    runs,
+    tasks,
+    trail,
+)
 from engine.store.checkpoints import Cursor
 from engine.store.locks import FileLock
 from engine.store.writer import Store, Tx
@@ -52,6 +62,8 @@ from tests.engine.build import (
     task_of,
     waiting,
 )
+
+PN = PersonId("pn_x")
 
 
 class Injected(Exception):
@@ -910,6 +922,19 @@ async def test_a_locked_file_is_busy_and_says_so(
         ),
         (partial(checkpoints.decisions, checkpoint_id="cp_x"), "ix_decision_checkpoint"),
         (partial(checkpoints.listed, limit=9), "ix_checkpoint_recent"),
+        (
+            partial(personal.asked_by, person_id=PN, limit=9, tenants=["a"]),
+            "ix_checkpoint_requester",
+        ),
+        (partial(personal.answers_of, person_id=PN, limit=9, tenants=["a"]), "ix_decision_person"),
+        (
+            partial(personal.answered_by, persons={PN}, checkpoint_ids=["cp_x", "cp_y"]),
+            "ix_decision_checkpoint",
+        ),
+        (
+            partial(personal.approvers_pending, now=NOW, limit=9, tenants=["acme"]),
+            "ix_checkpoint_tenant",
+        ),
         (partial(leases.drivable, host=HOST, now=NOW, limit=9), "ix_run_drive"),
         (partial(runs.listed, limit=9), "ix_run_recent"),
         (partial(outbox.claim, holder="a", term=TERM, limit=9), "ix_delivery_due"),
@@ -922,6 +947,7 @@ async def test_a_locked_file_is_busy_and_says_so(
     ],
     ids=[
         *("due", "pending", "pending-after", "pending-tenant", "decisions", "listed"),
+        *("asked-by", "answers-of", "answered-by", "approvers-pending"),
         *("drivable", "runs", "claim", "count-due", "next-due", "postings", "deliveries"),
         *("trail-checkpoint", "trail-run"),
     ],

@@ -20,7 +20,8 @@ from typing import Any
 import psutil
 import pytest
 
-from bot.cards import approval_card, expired_notice, run_result
+from bot.cards import approval_card, expired_notice
+from bot.outcomes import run_result
 from bot.sandbox.person import CannotDo, NeverSeen, Person
 from bot.sandbox.server import Sandbox
 from bot.sandbox.values import Message
