@@ -89,6 +89,7 @@ def _waiting(view: CheckpointView) -> Message:
         *progress_blocks(view),
         *(context(line) for line in request_lines(view)),
         *(section(said) for said in pressing_words.shortfall(checkpoint)),
+        *(context((said,)) for said in pressing_words.untold(checkpoint)),
         _decision_buttons(checkpoint),
     )
     return Message(spoken(view), blocks)
@@ -179,6 +180,7 @@ def spoken(view: CheckpointView) -> str:
         f"Asked by {wording.name_of(view.requester)}.",
         f"{ending}.",
         *(f"{said}." for said in pressing_words.shortfall(checkpoint)),
+        *(f"{said}." for said in pressing_words.untold(checkpoint)),
         *(f"{said}." for said in rules.notable(checkpoint)),
         progress_line.what_follows(view),
         wording.consequence(view),

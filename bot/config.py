@@ -26,7 +26,16 @@ from bot.variables import (
     upper,
     web_address,
 )
-from engine import AuditSurface, Defaults, InvalidSettings, LocalMode, PolicyRule, Role, Wanted
+from engine import (
+    MOST_TOLD,
+    AuditSurface,
+    Defaults,
+    InvalidSettings,
+    LocalMode,
+    PolicyRule,
+    Role,
+    Wanted,
+)
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -79,6 +88,9 @@ class Environment(BaseSettings):
     SIGNOFF_MAX_TASKS: int = Field(16, ge=1, le=1_000, description="a whole number from 1 to 1000")
     SIGNOFF_MAX_PARALLEL: int = Field(
         8, ge=1, le=1_000, description="a whole number from 1 to 1000"
+    )
+    SIGNOFF_MOST_NOTIFIED: int = Field(
+        MOST_TOLD, ge=0, le=1_000, description="a whole number from 0 to 1000"
     )
     CHECKPOINTS_PATH: Path | None = Field(None, description="a path")
     STATE_STORE_PATH: Path | None = Field(None, description="a path")
@@ -133,6 +145,7 @@ class Settings:
     tick: timedelta
     max_tasks: int = 16  # of one worker, at once
     max_parallel: int = 8  # of one run, where its DAG does not say
+    most_notified: int = MOST_TOLD  # by one checkpoint, without its author's word
     wanted_grants: tuple[Wanted, ...]
     log_level: LogLevel
     mirrors: Mapping[AuditSurface, Path] = field(default_factory=dict)  # absolute paths
@@ -217,6 +230,7 @@ def _settings(environment: Environment, path: Path, file: ConfigFile) -> Setting
         tick=timedelta(milliseconds=environment.SCHED_TICK_MS),
         max_tasks=environment.SIGNOFF_MAX_TASKS,
         max_parallel=environment.SIGNOFF_MAX_PARALLEL,
+        most_notified=environment.SIGNOFF_MOST_NOTIFIED,
         wanted_grants=file.wanted_grants,
         log_level=environment.SIGNOFF_LOG_LEVEL,
         mirrors=_mirrors(environment),

@@ -12,6 +12,7 @@ from bot import cards, glass_notices, in_full, outcomes, votes
 from bot.config import Settings
 from bot.directory import Directory
 from bot.mentions import mentioning
+from bot.notes import Notes
 from bot.pressing import Pressing
 from bot.slack import Posted, Slack, SlackRateLimited, SlackRefused, SlackUnreachable
 from bot.summons import Summons
@@ -56,7 +57,8 @@ class Notifier:
         self._slack = slack
         self._settings = settings
         self._summons = Summons(store, directory)
-        self._pressing = Pressing(store, slack, directory)
+        self._pressing = Pressing(store, slack, directory, settings.most_notified)
+        self._notes = Notes(store, slack, directory, settings.most_notified)
 
     async def deliver(self, delivery: Delivery) -> Outcome:
         """Tell it; whatever Slack answers becomes an outcome."""
@@ -74,7 +76,7 @@ class Notifier:
         except SlackRefused as error:
             return await self._refused(view, delivery, error)
 
-    async def _tell(  # noqa: PLR0911 - one arm per kind, so that a new one fails the type check
+    async def _tell(  # noqa: C901, PLR0911 - one arm per kind, so that a new one fails the type check
         self, view: CheckpointView, delivery: Delivery
     ) -> Outcome:
         match delivery.kind:
@@ -99,6 +101,8 @@ class Notifier:
                 | DeliveryKind.UNDECIDABLE
             ):
                 return await self._pressing.tell(view, delivery)
+            case DeliveryKind.CALL | DeliveryKind.NOTE | DeliveryKind.OUTCOME:
+                return await self._notes.tell(view, delivery)
             case DeliveryKind.ANSWER:
                 raise AssertionError("an answer is for a backend, not for people")
             case _:

@@ -27,6 +27,7 @@ def help_lines(command: str = RUN_COMMAND) -> tuple[Line, ...]:
         (f"{command} delegate @NAME until friday because REASON: lend your place as an approver",),
         (f"{command} delegate list, delegate end ID: what you lend, and are lent",),
         (f"{command} link CODE: say that an account elsewhere is yours",),
+        (f"{command} notifications: what you are told directly, and snoozing it",),
         ("Signoff:",),
         (f"{command} doctor: what is wrong right now",),
         (f"{command} help: this",),

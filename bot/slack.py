@@ -128,6 +128,7 @@ class Slack:
         self.web = web
         self.budgets = budgets or Budgets(time.monotonic)
         self.draw = self.budgets.spend  # takes from which share of the budgets
+        self._direct: dict[str, str] = {}  # D-ids by user: they never change
         self._channels: dict[str, tuple[float, asyncio.Task[Channel | None]]] = {}
         self._reach = _Reach()  # shared with those who give way
 
@@ -230,6 +231,14 @@ class Slack:
                     raise SlackRefused("response_url", f"HTTP {answer.status}")
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise SlackUnreachable(f"response_url: {type(error).__name__}") from error
+
+    async def direct(self, user: str) -> str:
+        """The conversation in which we write to one person, opened where there is none."""
+        known = self._direct.get(user)
+        if known is None:
+            answer = await self._call("conversations.open", users=user)
+            known = self._direct[user] = str(answer["channel"]["id"])
+        return known
 
     async def open_view(self, trigger_id: str, view: Mapping[str, Any]) -> str:
         """Open a modal; returns its id. A trigger lives three seconds."""

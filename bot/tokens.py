@@ -28,17 +28,18 @@ SEVERAL = "several"
 HOME_NEXT = "home_next"
 HOME_BACK = "home_back"
 HOME_REFRESH = "home_refresh"
-NOTIFICATIONS = "notifications"
 BREAK_GLASS = "break_glass"
 SIGN_REVIEW = "sign_review"
 LIVE_CHECK = "live_check"  # the button of `signoff doctor --live`
 OPEN_THERE = "open_there"  # a link: Slack tells of the click, and nothing is to be done
+NOTIFICATIONS = "notifications"  # opens the form in which one says what one wants to be told
 
 DECISION_FORM = "decision_form"
 PICK_FORM = "pick_form"
 SEVERAL_FORM = "several_form"
 GLASS_FORM = "glass_form"
 REVIEW_FORM = "review_form"
+NOTIFICATIONS_FORM = "notifications_form"
 READ_ONLY = "read_only"
 """Callback ids of views: the forms, and every view without one."""
 

@@ -31,17 +31,26 @@ class StartRun:
     tenant: str | None = None
 
 
-RunRequest = StartRun | Looking | PeopleRequest | WhoAmI | Doctor | Help | NotUnderstood
+@dataclass(frozen=True, slots=True)
+class ShowNotifications:
+    """`notifications`."""
 
-SUBCOMMANDS = ("run", "runs", "delegate", "link", "whoami", "doctor", "help")
+
+RunRequest = (
+    StartRun | ShowNotifications | Looking | PeopleRequest | WhoAmI | Doctor | Help | NotUnderstood
+)
+
+SUBCOMMANDS = ("run", "runs", "delegate", "link", "notifications", "whoami", "doctor", "help")
 _ALIASES = {
     "start": "run",
+    **dict.fromkeys(("notify", "notification", "snooze", "settings"), "notifications"),
     **dict.fromkeys(("list", "ls", "recent"), "runs"),
     **dict.fromkeys(("who", "who-am-i", "me"), "whoami"),
     **dict.fromkeys(("health", "check"), "doctor"),
     **dict.fromkeys(("", "?", "-h", "--help", "usage"), "help"),
 }
-_PLAIN: Mapping[str, WhoAmI | Doctor | Help] = {
+_PLAIN: Mapping[str, ShowNotifications | WhoAmI | Doctor | Help] = {
+    "notifications": ShowNotifications(),
     "whoami": WhoAmI(),
     "doctor": Doctor(),
     "help": Help(),
@@ -68,7 +77,7 @@ def understood_run(text: str) -> RunRequest:
             return read_delegate(words[1:])
         case "link":
             return read_link(words[1:])
-        case "whoami" | "doctor" | "help" as verb:
+        case "whoami" | "doctor" | "help" | "notifications" as verb:
             return _PLAIN[verb]
         case _:
             return _runs(text) or NotUnderstood(words[0][:MOST_SAID], _meant(words[0]))

@@ -402,6 +402,25 @@ class PostingLost(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PreferencesChanged(Event):
+    """Somebody said what they want to be told directly."""
+
+    person: PersonId
+    outcome: bool
+    asked: bool
+    snoozed_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleNotTold(Event):
+    """So many people would have been called in person that nobody was."""
+
+    occasion: str
+    found: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryGivenUp(Event):
     """The outside could not be told."""
 

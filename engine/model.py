@@ -317,6 +317,7 @@ class Checkpoint:
     elsewhere: Elsewhere | None = None  # None: the run is one of ours
     escalated_at: datetime | None = None  # when more people were asked
     could_decide: int | None = None  # how many persons could at most, once known to be too few
+    untold: int | None = None  # how many would have been called in person: so many that nobody was
 
     @property
     def is_open(self) -> bool:

@@ -161,8 +161,10 @@ def _note(delivery: Delivery, holder: str, outcome: Outcome, tx: Tx) -> None:
             log.warning(
                 "could not deliver %s of %s yet: %s", delivery.kind, delivery.checkpoint_id, reason
             )
-        case Moot():
+        case Moot(why=why):
             outbox.drop(tx, delivery.id, holder)
+            if why:
+                log.info("%s of %s is not told: %s", delivery.kind, delivery.checkpoint_id, why)
         case Impossible(reason=reason):
             _give_up(tx, delivery, holder, reason)
 

@@ -31,7 +31,9 @@ class RetryLater:
 
 @dataclass(frozen=True, slots=True)
 class Moot:
-    """There is nobody left to tell, or nothing left to make true: people saw to that."""
+    """There is nobody left to tell, or nothing left to make true, and nothing is wrong."""
+
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,17 @@ class PersonRow(SQLModel, table=True):
     erased_at: datetime | None = _time(nullable=True)
 
 
+class PreferenceRow(SQLModel, table=True):
+    """What a person wants to be told directly. Without a row: what holds for everybody."""
+
+    __tablename__ = "preference"
+    person_id: str = Field(primary_key=True, foreign_key="person.id")
+    outcome: bool = True
+    asked: bool = False
+    snoozed_until: datetime | None = _time(nullable=True)
+    changed_at: datetime = _time()
+
+
 class IdentityRow(SQLModel, table=True):
     """An account of a person."""
 
@@ -300,6 +311,7 @@ class CheckpointRow(SQLModel, table=True):
     version: int = 1
     escalated_at: datetime | None = _time(nullable=True)
     could_decide: int | None = None
+    untold: int | None = None
 
 
 class DecisionRow(SQLModel, table=True):

@@ -12,6 +12,7 @@ from bot.listeners import (
     glass,
     home,
     live_check,
+    notifications,
     one_tap,
     several,
     starting,
@@ -28,6 +29,7 @@ def register(app: AsyncApp, desk: Desk, homes: Homes) -> None:
     several.register(app, desk)
     commands.register(app, desk)
     crowds.register(app, desk)
+    notifications.register(app, desk)
     starting.register(app, desk)
     live_check.register(app, desk)
     events.register(app, desk)

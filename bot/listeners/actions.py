@@ -31,6 +31,7 @@ from bot.tokens import (
     HOME_REFRESH,
     LIVE_CHECK,
     NEXT,
+    NOTIFICATIONS,
     OPEN_THERE,
     OPTIONS,
     REFRESH,
@@ -76,7 +77,7 @@ _CHOICES = {
     REJECT: Choice.REJECT,
     REJECT_IN_MODAL: Choice.REJECT,
 }
-_ELSEWHERE = (  # heard in `glass`, `crowds`, `home` and `live_check`
+_ELSEWHERE = (  # heard in `glass`, `crowds`, `home`, `live_check` and `notifications`
     BREAK_GLASS,
     SIGN_REVIEW,
     SHOW_MINE,
@@ -84,6 +85,7 @@ _ELSEWHERE = (  # heard in `glass`, `crowds`, `home` and `live_check`
     HOME_NEXT,
     HOME_REFRESH,
     LIVE_CHECK,
+    NOTIFICATIONS,
 )
 _KNOWN = (
     *_CHOICES,

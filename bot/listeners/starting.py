@@ -14,7 +14,7 @@ from bot import lists, notices, run_notices
 from bot.cards import Message
 from bot.desk import Desk
 from bot.directory import LookUpFailed
-from bot.listeners import people
+from bot.listeners import notifications, people
 from bot.listeners.answering import answer_in_time
 from bot.listeners.oneself import doctor, whoami
 from bot.listeners.pages import typed_reply
@@ -23,7 +23,7 @@ from bot.refusals import role_refusal
 from bot.run_notices import RUN_COMMAND
 from bot.typed import Doctor, Help, Looking, NotUnderstood, WhoAmI
 from bot.typed_people import PeopleRequest
-from bot.typed_runs import RunRequest, StartRun
+from bot.typed_runs import RunRequest, ShowNotifications, StartRun
 from bot.wording import Explanation
 from engine import (
     Caller,
@@ -76,6 +76,8 @@ async def reply(desk: Desk, command: Command[RunRequest] | Malformed) -> Message
             return lists.notice(notices.not_understood(misread, command.command))
         case Looking() as wanted:
             return await typed_reply(desk, command.who, wanted)
+        case ShowNotifications():
+            return await notifications.answer(desk, command.who.identity)
         case asked:
             caller = await desk.caller(command.who)
             if isinstance(caller, LookUpFailed):

@@ -191,6 +191,7 @@ def save_wait(tx: Tx, checkpoint: Checkpoint) -> None:
             expires_at=checkpoint.expires_at,
             escalated_at=checkpoint.escalated_at,
             could_decide=checkpoint.could_decide,
+            untold=checkpoint.untold,
             version=checkpoint.version,
         )
     )
@@ -411,6 +412,7 @@ def from_row(row: sa.Row[Any]) -> Checkpoint:
         elsewhere=_elsewhere(row.request.get("elsewhere")),
         escalated_at=row.escalated_at,
         could_decide=row.could_decide,
+        untold=row.untold,
     )
 
 

@@ -23,7 +23,7 @@ class DeliveryState(StrEnum):
     PENDING = "pending"
     DONE = "done"
     GIVEN_UP = "given_up"
-    VOID = "void"  # nothing to tell any more: its checkpoint ended first
+    VOID = "void"  # nothing to tell any more: its checkpoint ended first, or nobody is there
 
 
 class DeliveryKind(StrEnum):
@@ -41,6 +41,9 @@ class DeliveryKind(StrEnum):
     ESCALATION = "escalation"  # ask more people, and say so in the thread
     REACH = "reach"  # look whether anybody could decide
     UNDECIDABLE = "undecidable"  # tell the channel that too few could
+    CALL = "call"  # look whom to ask in person
+    NOTE = "note"  # ask one person directly
+    OUTCOME = "outcome"  # tell whoever asked how it ended
     ANSWER = "answer"  # tell another engine how its gate was decided
 
 
@@ -52,6 +55,8 @@ WHILE_WAITING = frozenset(
         DeliveryKind.ESCALATION,
         DeliveryKind.REACH,
         DeliveryKind.UNDECIDABLE,
+        DeliveryKind.CALL,
+        DeliveryKind.NOTE,
     }
 )
 
@@ -119,6 +124,19 @@ def ask(
             created_at=tx.now,
         )
     )
+
+
+def ask_once(
+    tx: Tx,
+    kind: DeliveryKind,
+    checkpoint_id: str,
+    key: str,
+    *,
+    payload: JsonObject | None = None,
+) -> None:
+    """Ask for a delivery, unless one with this key was ever asked for."""
+    if tx.run(sa.select(_delivery.c.id).where(_delivery.c.key == key)).first() is None:
+        ask(tx, kind, checkpoint_id, key, payload=payload)
 
 
 def void(tx: Tx, checkpoint_id: str, kinds: Collection[DeliveryKind]) -> None:

@@ -451,13 +451,14 @@ async def test_two_outboxes_tell_everything_once_between_them(
 
 
 async def test_a_decision_makes_every_copy_true(store: Store, opened: Checkpoint) -> None:
-    """After the end both copies show the version of the end."""
+    """After the end both copies show the version of the end, and whoever asked hears of it."""
     posting = await the_posting(store, opened)
     post = partial(record_posted, posting_id=posting.id, place="C1", version=1)
     await store.write(partial(post, handle="1.1"))
     await store.write(partial(post, handle="2.2"))
     await store.write(says(opened, choice=Choice.REJECT))
     surface = Scripted(showing(store, 2), showing(store, 2))
-    assert await Outbox(store, surface, "bot").sweep() == 2
+    assert await Outbox(store, surface, "bot").sweep() == 3
+    assert [d.kind for d in surface.asked].count(DeliveryKind.POSTING) == 2
     found = await store.read(partial(postings.of_checkpoint, checkpoint_id=opened.id))
     assert [p.shown_version for p in found] == [2, 2]
