@@ -7,7 +7,7 @@ ARGS ?=
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-engines bench check format clean
+.PHONY: help demo test test-engines bench pictures check format clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -26,6 +26,9 @@ test-engines: $(VENV)/.installed-dev $(ENGINES:%=.engines/%/.installed) ## a rea
 
 bench: $(VENV)/.installed-dev ## Signoff against other engines, one table; ARGS="--quick --only fan-out,chain --peers dbos"
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+pictures: $(VENV)/.installed-dev ## docs/images, from stories that are played in a browser; ARGS="demo card-expired" for some
+	@$(BIN)/python -m tests.browser.pictures $(ARGS)
 
 check: $(VENV)/.installed-dev ## format, lint, types, walls
 	$(BIN)/ruff format --check .

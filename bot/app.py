@@ -16,22 +16,26 @@ from pydantic import SecretStr
 from slack_bolt.app.async_app import AsyncApp
 
 from bot import backends, listeners
+from bot.budgets import Budgets
 from bot.config import Settings, load_settings
 from bot.dags import dag_folder
 from bot.desk import Desk
+from bot.homes import Homes
 from bot.listeners.events import SURFACE
 from bot.notifier import Notifier
+from bot.reconciler import Reconciler
 from bot.role_file import Synced, sync_roles
+from bot.rollups import Rollups
 from bot.sealing import anchor_in_slack, sign_heads
-from bot.slack import SlackError, SlackRefused, connected
+from bot.slack import Slack, SlackError, SlackRefused, connected
+from bot.sockets import Sockets
 from bot.supervisor import supervise_worker
 from bot.transport import (
-    SOCKETS,
     HttpIngress,
     bolt_app,
     http_listener,
     quiet_libraries,
-    socket_connections,
+    socket_handler,
 )
 from bot.wake import WakeUps
 from engine import (
@@ -166,30 +170,50 @@ async def _talk_to_slack(
     way_in: WayIn,
     heartbeat: Heartbeat,
 ) -> None:
-    async with connected(settings.slack_api_url, _secret(settings.bot_token)) as slack:
+    budgets = Budgets(store.clock.monotonic, settings.slack_pace)
+    token = _secret(settings.bot_token)
+    async with connected(settings.slack_api_url, token, budgets) as slack:
         home = await _ask(slack.installation, "SLACK_BOT_TOKEN", stop)
         if home is None:
             return
         await store.write(partial(remember_home, realm=home.realm))
-        desk = Desk.at(store, slack, home, settings)
+        reconciler = Reconciler(store, slack.giving_way(), settings, SURFACE)
+        sockets = None if way_in.http_at else _sockets(slack, settings, reconciler.doubt)
+        desk = replace(Desk.at(store, slack, home, settings), sockets=sockets)
         app = bolt_app(slack.web, home)
-        listeners.register(app, desk)
-        outbox = Outbox(store, Notifier(store, slack, settings, desk.directory), _holder())
+        homes = Homes(desk)
+        listeners.register(app, desk, homes)
+        notifier = Notifier(store, slack.giving_way(), settings, desk.directory)
+        outbox = Outbox(store, notifier, _holder(), closed=slack.budgets.closed)
         heartbeat.every_tick("outbox", outbox.sweep)
-        anchor_in_slack(store, settings.audit, slack, heartbeat)
-        await _together(stop, outbox.run(stop), _let_slack_in(app, desk, stop, way_in))
+        heartbeat.every_tick("roll-ups", Rollups(store, slack, _holder()).sweep)
+        heartbeat.every_tick("cards", reconciler.sweep)
+        anchor_in_slack(store, settings.audit, slack.giving_way(), heartbeat)
+        await _together(
+            stop,
+            outbox.run(stop),
+            homes.run(stop),
+            _let_slack_in(app, desk, stop, way_in),
+        )
+
+
+def _sockets(slack: Slack, settings: Settings, opened: Callable[[], None]) -> Sockets:
+    url = partial(slack.socket_url, _secret(settings.app_token))
+    return Sockets(url, settings.sockets, opened=opened)
 
 
 async def _let_slack_in(app: AsyncApp, desk: Desk, stop: asyncio.Event, way_in: WayIn) -> None:
     settings = desk.settings
     async with contextlib.AsyncExitStack() as stack:
-        if way_in.http_at is None:
+        if desk.sockets is not None:
             token = _secret(settings.app_token)
             if not await _ask(partial(desk.slack.check_app_token, token), "SLACK_APP_TOKEN", stop):
                 return
-            await stack.enter_async_context(socket_connections(app, token))
-            port, way = 0, f"{SOCKETS} Socket Mode connections"
+            await stack.enter_async_context(desk.sockets.held(socket_handler(app)))
+            port, way = 0, f"{desk.sockets.health().open} Socket Mode connections"
         else:
+            if way_in.http_at is None:
+                raise AssertionError("without sockets Slack calls us")
             probe = partial(desk.store.write, probe_writable)
             secret = _secret(settings.signing_secret)
             ingress = HttpIngress(app, secret, desk.store.clock, probe)

@@ -4,15 +4,15 @@ Text from DAGs and people goes into `plain_text` and rich text only. What is mrk
 is ours, word for word, so that nothing of theirs can mention, link or format.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot import elsewhere, pressing_words, quorum, rules, wording
+from bot import elsewhere, pressing_words, progress_line, quorum, rules, wording
 from bot.blocks import context, header, section
 from bot.gate_options import button_labels, link_there, option_field
-from bot.literal import ELLIPSIS, Block, cut, escaped, one_line, plain, run_of, visible
+from bot.literal import ELLIPSIS, Block, cut, escaped, length, one_line, plain, run_of, visible
 from bot.one_tap import dialog
+from bot.quotes import why_blocks
 from bot.tokens import (
     APPROVE,
     APPROVE_AT_ONCE,
@@ -27,8 +27,8 @@ from bot.tokens import (
     Target,
     option_action,
 )
-from bot.wording import MASK, Line, Moment, Part
-from engine import Checkpoint, CheckpointState, CheckpointView, Effect, Fact, Voice
+from bot.wording import MASK, Line
+from engine import Checkpoint, CheckpointState, CheckpointView, Effect, Fact
 
 _MOST_PROMPT = 500
 _MOST_LINES = 12
@@ -36,8 +36,6 @@ _MOST_PROMPT_SPOKEN = 300
 _MOST_FACTS = 10
 _MOST_LABEL = 60
 _MOST_VALUE = 200
-_MOST_REASONS = 5
-_MOST_REASON = 500
 _MOST_TEXT = 3_000
 _MOST_BUTTON_LABEL = 75
 
@@ -82,28 +80,16 @@ def _end_notice(view: CheckpointView) -> Message:
     return Message(escaped(said, _MOST_TEXT), blocks)
 
 
-def run_result(view: CheckpointView) -> Message:
-    """The thread reply with what became of the run."""
-    outcome = wording.run_outcome(view.run)
-    bits: list[Part] = [f"run {one_line(view.run.id)}"]
-    if view.run.ended_at is not None:
-        bits.insert(0, Moment(view.run.ended_at))
-    said = outcome
-    if view.called_off is not None:
-        bits.append(wording.calling_off(view.called_off))
-        said = f"{outcome}. {wording.calling_off(view.called_off)}"
-    blocks = (section(outcome), context(tuple(bits)))
-    return Message(escaped(said, _MOST_TEXT), blocks)
-
-
 def _waiting(view: CheckpointView) -> Message:
     checkpoint = view.checkpoint
     blocks = (
         header(wording.header(view)),
         prompt_block(checkpoint),
         *fact_blocks(checkpoint.facts),
+        *progress_blocks(view),
         *(context(line) for line in request_lines(view)),
         *(section(said) for said in pressing_words.shortfall(checkpoint)),
+        *(context((said,)) for said in pressing_words.untold(checkpoint)),
         _decision_buttons(checkpoint),
     )
     return Message(spoken(view), blocks)
@@ -139,6 +125,7 @@ def _settled(view: CheckpointView) -> Message:
         *why_blocks(view),
         prompt_block(checkpoint),
         *fact_blocks(checkpoint.facts),
+        *progress_blocks(view),
         context((*_about(view), _digest(checkpoint))),
         buttons(checkpoint, *([ASK_AGAIN] if _offers_to_ask(view) else []), DETAILS),
     )
@@ -193,7 +180,9 @@ def spoken(view: CheckpointView) -> str:
         f"Asked by {wording.name_of(view.requester)}.",
         f"{ending}.",
         *(f"{said}." for said in pressing_words.shortfall(checkpoint)),
+        *(f"{said}." for said in pressing_words.untold(checkpoint)),
         *(f"{said}." for said in rules.notable(checkpoint)),
+        progress_line.what_follows(view),
         wording.consequence(view),
     )
     return escaped(" ".join(part for part in said if part), _MOST_TEXT)
@@ -214,6 +203,17 @@ def prompt_block(
     return {"type": "section", "text": plain(shown, limit, "(no prompt)")}
 
 
+def is_prompt_cut(checkpoint: Checkpoint) -> bool:
+    """Whether a card shows only the beginning of what is asked."""
+    asked = visible(checkpoint.prompt).strip()
+    return length(asked) > _MOST_PROMPT or asked.count("\n") >= _MOST_LINES
+
+
+def is_fact_cut(fact: Fact) -> bool:
+    """Whether a card shows only the beginning of a fact that anybody may see."""
+    return not fact.secret and length(f": {one_line(fact.value)}") > _MOST_VALUE
+
+
 def fact_blocks(facts: tuple[Fact, ...]) -> tuple[Block, ...]:
     """The facts shown, one line each; none without facts."""
     lines = [
@@ -229,32 +229,10 @@ def fact_blocks(facts: tuple[Fact, ...]) -> tuple[Block, ...]:
     return ({"type": "rich_text", "elements": lines},) if lines else ()
 
 
-def why_blocks(view: CheckpointView) -> tuple[Block, ...]:
-    """Why it ended, in the words of those who ended it; none where they gave none."""
-    if view.checkpoint.state is CheckpointState.CANCELLED:
-        reason = "" if view.called_off is None else view.called_off.reason.strip()
-        return _quoted([[run_of(reason, _MOST_REASON)]] if reason else [])
-    if (rule := rules.approved_by(view.checkpoint)) is not None:
-        return _quoted([[run_of(rules.expression(rule), _MOST_REASON)]])
-    return _reasons(wording.deciders(view))
-
-
-def _reasons(voices: Sequence[Voice]) -> tuple[Block, ...]:
-    spoken = [voice for voice in voices if voice.reason.strip()][:_MOST_REASONS]
-    return _quoted(
-        [
-            [
-                *([run_of(f"{wording.voice_of(voice)}: ", _MOST_LABEL)] * (len(voices) > 1)),
-                run_of(voice.reason.strip(), _MOST_REASON),
-            ]
-            for voice in spoken
-        ]
-    )
-
-
-def _quoted(said: Sequence[list[Block]]) -> tuple[Block, ...]:
-    quotes = [{"type": "rich_text_quote", "elements": runs} for runs in said]
-    return ({"type": "rich_text", "elements": quotes},) if quotes else ()
+def progress_blocks(view: CheckpointView) -> tuple[Block, ...]:
+    """How far the run has come, in one line; none for a run whose tasks are not known here."""
+    line = progress_line.line(view)
+    return (context((line,)),) if line else ()
 
 
 _BUTTONS = {

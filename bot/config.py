@@ -27,7 +27,16 @@ from bot.variables import (
     upper,
     web_address,
 )
-from engine import AuditSurface, Defaults, InvalidSettings, LocalMode, PolicyRule, Role, Wanted
+from engine import (
+    MOST_TOLD,
+    AuditSurface,
+    Defaults,
+    InvalidSettings,
+    LocalMode,
+    PolicyRule,
+    Role,
+    Wanted,
+)
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -82,6 +91,9 @@ class Environment(BaseSettings):
     SIGNOFF_MAX_PARALLEL: int = Field(
         8, ge=1, le=1_000, description="a whole number from 1 to 1000"
     )
+    SIGNOFF_MOST_NOTIFIED: int = Field(
+        MOST_TOLD, ge=0, le=1_000, description="a whole number from 0 to 1000"
+    )
     CHECKPOINTS_PATH: Path | None = Field(None, description="a path")
     STATE_STORE_PATH: Path | None = Field(None, description="a path")
     ORCH_EVENTS_PATH: Path | None = Field(None, description="a path")
@@ -102,6 +114,8 @@ class Environment(BaseSettings):
     SIGNOFF_AUDIT_ANCHOR_CHANNEL: Annotated[str, AfterValidator(channel)] | None = Field(
         None, description="a channel such as #audit or C0123ABCD"
     )
+    SIGNOFF_SOCKETS: int = Field(2, ge=2, le=10, description="a whole number from 2 to 10")
+    SIGNOFF_SLACK_PACE: float = Field(1, ge=0.05, le=100, description="a number from 0.05 to 100")
     SIGNOFF_LOG_LEVEL: Annotated[LogLevel, BeforeValidator(upper)] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR"
     )
@@ -147,6 +161,7 @@ class Settings:
     tick: timedelta
     max_tasks: int = 16  # of one worker, at once
     max_parallel: int = 8  # of one run, where its DAG does not say
+    most_notified: int = MOST_TOLD  # by one checkpoint, without its author's word
     wanted_grants: tuple[Wanted, ...]
     log_level: LogLevel
     mirrors: Mapping[AuditSurface, Path] = field(default_factory=dict)  # absolute paths
@@ -155,6 +170,8 @@ class Settings:
     wake_token: SecretStr | None = None  # None: nobody can wake us
     wake_at: tuple[str, int] = ("127.0.0.1", 0)  # host and port; 0: any free one
     audit: AuditSettings = _NO_KEY
+    sockets: int = 2  # Socket Mode connections of this bot
+    slack_pace: float = 1.0  # how many times Slack's published rates this bot takes for itself
 
     @property
     def secret_variables(self) -> frozenset[str]:
@@ -230,6 +247,7 @@ def _settings(environment: Environment, path: Path, file: ConfigFile) -> Setting
         tick=timedelta(milliseconds=environment.SCHED_TICK_MS),
         max_tasks=environment.SIGNOFF_MAX_TASKS,
         max_parallel=environment.SIGNOFF_MAX_PARALLEL,
+        most_notified=environment.SIGNOFF_MOST_NOTIFIED,
         wanted_grants=file.wanted_grants,
         log_level=environment.SIGNOFF_LOG_LEVEL,
         mirrors=_mirrors(environment),
@@ -237,6 +255,8 @@ def _settings(environment: Environment, path: Path, file: ConfigFile) -> Setting
         backends=file.backends,
         wake_token=environment.SIGNOFF_WAKE_TOKEN,
         wake_at=listen_at(environment.SIGNOFF_WAKE_LISTEN),
+        sockets=environment.SIGNOFF_SOCKETS,
+        slack_pace=environment.SIGNOFF_SLACK_PACE,
         audit=_audit(environment),
     )
 

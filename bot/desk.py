@@ -13,6 +13,7 @@ from bot.dags import dag_folder
 from bot.directory import Directory, LookUpFailed
 from bot.payloads import Who
 from bot.slack import Installation, Slack
+from bot.sockets import Sockets
 from engine import (
     Caller,
     CheckpointView,
@@ -69,6 +70,7 @@ class Desk:
     settings: Settings
     follow_ups: FollowUps
     dags: DagFolder | None  # what can be started by name; None where no folder is configured
+    sockets: Sockets | None = None  # None over HTTP
 
     @classmethod
     def at(cls, store: Store, slack: Slack, home: Installation, settings: Settings) -> Self:
@@ -97,6 +99,12 @@ class Desk:
         groups: frozenset[str] = frozenset()
         if checkpoint_id is not None:
             groups = await self.store.read(partial(approver_groups, checkpoint_id=checkpoint_id))
+        return await self.looked_up_in(accounts, groups)
+
+    async def looked_up_in(
+        self, accounts: Iterable[Identity], groups: frozenset[str]
+    ) -> list[Caller]:
+        """The same, with those of these groups that they are in."""
         in_slack = [account for account in accounts if account.kind is IdentityKind.SLACK]
         found = await asyncio.gather(
             *(self.directory.caller(one.realm, one.subject, groups) for one in in_slack)

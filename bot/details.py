@@ -89,10 +89,10 @@ def _reason(policy: Policy, choice: Choice) -> str:
 
 
 def _prompt(view: CheckpointView) -> list[Block]:
-    return _long(view.checkpoint.prompt.strip() or "(no prompt)", _MOST_PROMPT, view)
+    return long_text(view.checkpoint.prompt.strip() or "(no prompt)", _MOST_PROMPT, view)
 
 
-def _long(text: str, most: int, view: CheckpointView) -> list[Block]:
+def long_text(text: str, most: int, view: CheckpointView) -> list[Block]:
     """A text in fixed width, and how much of it had to be left out."""
     shown = visible(text)
     kept = cut(shown, most)
@@ -126,7 +126,7 @@ def _fact(fact: Fact, view: CheckpointView, *, show_secrets: bool) -> list[Block
     heading: Block = {"type": "rich_text", "elements": [label]}
     if fact.secret and not show_secrets:
         return [heading, preformatted(MASK)]
-    return [heading, *_long(fact.value or "(empty)", _MOST_FACT, view)]
+    return [heading, *long_text(fact.value or "(empty)", _MOST_FACT, view)]
 
 
 def _votes(view: CheckpointView) -> list[Block]:
@@ -179,7 +179,7 @@ def _params(view: CheckpointView) -> list[Block]:
     if not lines:
         return []
     heading = blocks.paragraph([("Parameters of the run",)])
-    return [heading, *_long("\n".join(lines), _MOST_PARAMS, view)]
+    return [heading, *long_text("\n".join(lines), _MOST_PARAMS, view)]
 
 
 def _rules(view: CheckpointView, *, show_values: bool) -> list[Block]:

@@ -80,6 +80,18 @@ class Directory:
         found: str | None = kept.value
         return found or LookUpFailed(f"nobody has the address {email}", is_nobody=True)
 
+    async def named(self, name: str) -> str | LookUpFailed:
+        """The account with this user name, by id."""
+        try:
+            async with asyncio.timeout(LOOK_UP_LIMIT_S):
+                kept = await self._keep(("name", name), lambda: self._slack.user_named(name))
+        except TimeoutError:
+            return LookUpFailed("Slack did not answer in time")
+        except SlackError as error:
+            return _failed(error)
+        found: str | None = kept.value
+        return found or LookUpFailed(f"nobody is called {name}", is_nobody=True)
+
     @property
     def realm(self) -> str:
         """The realm of this workspace's accounts."""
@@ -142,9 +154,12 @@ class Directory:
         )
 
     def _is_of_home(self, account: Account) -> bool:
-        # On Enterprise Grid an account may belong to any workspace of the organisation.
-        on_grid = self._home.realm != self._home.team_id
-        return not account.is_stranger and (on_grid or account.team_id == self._home.team_id)
+        # On Enterprise Grid that is any workspace of the organisation, which an account names;
+        # one of another organisation, met in a shared channel, names that one or its workspace.
+        return not account.is_stranger and account.team_id in (
+            self._home.realm,
+            self._home.team_id,
+        )
 
     async def _account(self, user_id: str) -> _Kept:
         return await self._keep(("account", user_id), lambda: self._slack.account(user_id))

@@ -41,17 +41,22 @@ def input_block_id(checkpoint: Checkpoint, name: str) -> str:
 
 
 def form_blocks(
-    checkpoint: Checkpoint, choice: Choice, place: str, option: str | None = None
+    checkpoint: Checkpoint,
+    choice: Choice,
+    place: str,
+    option: str | None = None,
+    reason: str = "",
 ) -> tuple[Block, ...]:
     """What the form of a choice asks for. `place` is where the reason will be read.
 
     `option` is the one whose button was pressed: it is chosen already, and can be changed.
+    `reason` was typed into the form of another request, and is not lost with it.
     """
     fields = field_blocks(checkpoint, option) if choice is Choice.APPROVE else ()
     rule = checkpoint.policy.reason_rule(choice)
     if rule is ReasonRule.NONE:
         return fields
-    return (*fields, _reason_block(checkpoint, rule, place))
+    return (*fields, _reason_block(checkpoint, rule, place, reason))
 
 
 def field_blocks(checkpoint: Checkpoint, option: str | None = None) -> tuple[Block, ...]:
@@ -59,7 +64,7 @@ def field_blocks(checkpoint: Checkpoint, option: str | None = None) -> tuple[Blo
     return tuple(_block(checkpoint, field, option) for field in checkpoint.policy.inputs)
 
 
-def _reason_block(checkpoint: Checkpoint, rule: ReasonRule, place: str) -> Block:
+def _reason_block(checkpoint: Checkpoint, rule: ReasonRule, place: str, typed: str) -> Block:
     return {
         "type": "input",
         "block_id": reason_block_id(checkpoint),
@@ -71,6 +76,7 @@ def _reason_block(checkpoint: Checkpoint, rule: ReasonRule, place: str) -> Block
             "action_id": REASON,
             "multiline": True,
             "max_length": REASON_LIMIT,
+            **({"initial_value": typed} if typed.strip() else {}),
         },
     }
 

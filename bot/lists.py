@@ -5,6 +5,7 @@ button to draw it anew.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from bot import notices, run_notices, wording
@@ -12,10 +13,11 @@ from bot.blocks import context, explanation, header, paragraph, section
 from bot.cards import Message, button, buttons, fact_blocks, prompt_block, request_lines, spoken
 from bot.literal import Block, cut, escaped, one_line, plain
 from bot.notices import COMMAND
+from bot.page_states import PageState
 from bot.times import duration, slack_clock, utc
 from bot.tokens import NEXT, REFRESH, REVIEW, SEVERAL, ListKind, ListState
 from bot.wording import Explanation, Line, Moment
-from engine import Caller, Checkpoint, CheckpointView, Entitlement, Page
+from engine import Caller, Checkpoint, CheckpointView, Entitlement, Page, expires_soon
 
 PAGE_ROWS = 8
 """How many checkpoints a page holds; ask the engine for as many."""
@@ -32,11 +34,11 @@ def pending_list(page: Page, state: ListState) -> Message:
     """A page of what waits. `state` is the list as it was asked for."""
     title = _title(state, page)
     rows = page.items[:_MOST_ROWS]
-    blocks: list[Block] = [section(title), _as_of(page.as_of)]
+    blocks: list[Block] = [section(title), as_of(page.as_of)]
     if page.standstill is not None:
         blocks.append(context(notices.standing_still(page.standstill)))
     for checkpoint in rows:
-        blocks += _row(checkpoint, page.as_of)
+        blocks += row(checkpoint, page.as_of)
     blocks.append(_turns(page, state))
     subjects = "; ".join(wording.subject(checkpoint) for checkpoint in rows)
     held = "" if page.standstill is None else f"{notices.stands_still(page.standstill)}. "
@@ -86,10 +88,8 @@ def _said(lines: Sequence[Line], after: str) -> Message:
 
 def _title(state: ListState, page: Page) -> str:
     whom = "you" if state.kind is ListKind.MINE else "a decision"
-    where = "".join(
-        f", {name} {cut(one_line(value), _MOST_FILTER)}"
-        for name, value in (("tenant", state.tenant), ("dag", state.dag))
-        if value
+    where = narrowed_to(
+        tenant=state.tenant, dag=state.dag, answered_by=state.by, started_by=state.asked_by
     )
     if page.items:
         return f"Waiting for {whom}{where}:"
@@ -97,38 +97,46 @@ def _title(state: ListState, page: Page) -> str:
     return f"Nothing{more} waits for {whom}{where} right now."
 
 
-def _as_of(at: datetime) -> Block:
+def narrowed_to(**filters: str | None) -> str:
+    """`, tenant acme, started by U0BOB`: what a list holds for, behind its title."""
+    told = ((name.replace("_", " "), value) for name, value in filters.items() if value)
+    return "".join(f", {name} {cut(one_line(value), _MOST_FILTER)}" for name, value in told)
+
+
+def as_of(at: datetime) -> Block:
+    """How old a list is that Slack does not redraw unasked."""
     element = {"type": "mrkdwn", "text": f"as of {slack_clock(at)}", "verbatim": True}
     return {"type": "context", "elements": [element]}
 
 
-def _row(checkpoint: Checkpoint, now: datetime) -> list[Block]:
+def row(checkpoint: Checkpoint, now: datetime) -> list[Block]:
+    """One that waits, with Review; marked where little time is left."""
     prompt = cut(one_line(checkpoint.prompt), _MOST_PROMPT) or "(no prompt)"
     about = f"{wording.subject(checkpoint)} · {one_line(checkpoint.tenant)}"
+    left = f"⌛ {duration(checkpoint.expires_at - now)} left"
+    soon = (left,) if expires_soon(checkpoint, now) else ()
     waited = f"waiting {duration(now - checkpoint.created_at)}"
-    row = {
+    request = {
         "type": "section",
         "text": plain(f"{prompt}\n{about}", _MOST_ROW),
         "accessory": button(REVIEW, checkpoint),
     }
-    return [row, context((waited, Moment(checkpoint.expires_at, before="Expires ")))]
+    return [request, context((*soon, waited, Moment(checkpoint.expires_at, before="Expires ")))]
 
 
 def _turns(page: Page, state: ListState) -> Block:
     refresh = "First page" if state.cursor else "Refresh"
-    first = ListState(kind=state.kind, tenant=state.tenant, dag=state.dag)
-    turns = [_turn(REFRESH, refresh, first)]
+    first = replace(state, cursor=None)
+    turns = [turn(REFRESH, refresh, first)]
     if len(page.items) > 1:
-        turns.append(_turn(SEVERAL, "Decide several …", state))
+        turns.append(turn(SEVERAL, "Decide several …", state))
     if page.after is not None:
-        following = ListState(
-            kind=state.kind, tenant=state.tenant, dag=state.dag, cursor=page.after
-        )
-        turns.append(_turn(NEXT, "Next", following))
+        turns.append(turn(NEXT, "Next", replace(state, cursor=page.after)))
     return {"type": "actions", "elements": turns}
 
 
-def _turn(action_id: str, word: str, state: ListState) -> Block:
+def turn(action_id: str, word: str, state: PageState) -> Block:
+    """A button that leads to a page."""
     return {
         "type": "button",
         "action_id": action_id,

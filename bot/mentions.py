@@ -4,7 +4,7 @@ Text from DAGs and people never becomes one, whatever it looks like.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.cards import Message
@@ -30,6 +30,39 @@ class Called:
 
 
 NOBODY = Called()
+Members = Mapping[str, frozenset[str] | None]
+"""The accounts in each group; None where Slack did not say."""
+
+
+def within(called: Called, members: Members, meant: Called, most: int) -> tuple[Called, int]:
+    """At most so many people mentioned, groups counted as their members; and how many they were.
+
+    Whom the author's `notify` means does not count. The others are named in plain text, groups
+    whose members nobody could tell among them.
+    """
+    free = frozenset((*meant.users, *_all_in(meant.groups, members)))
+    reached: set[str] = set()
+    users: list[str] = []
+    for user in dict.fromkeys(called.users):
+        if user in free or user in reached or len(reached) < most:
+            reached |= {user} - free
+            users.append(user)
+    groups: list[str] = []
+    for group in dict.fromkeys(called.groups):
+        inside = members.get(group)
+        if group in meant.groups or (inside is not None and len(reached | (inside - free)) <= most):
+            reached |= (inside or frozenset()) - free
+            groups.append(group)
+    left_users = [user for user in dict.fromkeys(called.users) if user not in users]
+    left_groups = [group for group in dict.fromkeys(called.groups) if group not in groups]
+    named = (*called.named, *left_groups, *left_users)
+    found = len({*called.users, *_all_in(called.groups, members)} - free)
+    unknown = any(members.get(group) is None for group in left_groups)
+    return Called(tuple(users), tuple(groups), named), max(found, most + 1) if unknown else found
+
+
+def _all_in(groups: Sequence[str], members: Members) -> frozenset[str]:
+    return frozenset(user for group in groups for user in members.get(group) or ())
 
 
 def mentioning(message: Message, called: Called) -> Message:

@@ -14,13 +14,13 @@ from bot.cards import (
     prompt_block,
     request_lines,
     target_of,
-    why_blocks,
 )
 from bot.details import details_blocks
 from bot.forms import form_blocks, input_block_id, reason_block_id
 from bot.literal import Block, cut, one_line, plain
 from bot.notices import counted, form_too_large, standing_still
 from bot.quorum import lapsed_lines, missing
+from bot.quotes import why_blocks
 from bot.refusals import reason_refused, refusal
 from bot.tokens import (
     APPROVE_IN_MODAL,
@@ -59,26 +59,28 @@ def decision_form(
     notice: Explanation | None = None,
     place: str | None = None,
     option: str | None = None,
+    reason: str = "",
 ) -> View:
     """The request restated, and what this choice asks for.
 
     `notice` stands on top; drawn again with one, the form keeps what was typed. `place` is
-    where the card is, such as `#deploys`. `option` is chosen already. What has ended shows its
-    end instead, and a form that Slack would not take where else it can be filled in.
+    where the card is, such as `#deploys`. `option` is chosen already, `reason` typed already.
+    What has ended shows its end instead, and a form that Slack would not take where else it
+    can be filled in.
     """
     checkpoint = view.checkpoint
     if not checkpoint.is_open:
         return settled_view(view)
     word = _WORDS[choice]
     where = place or view.channel or "the channel of the card"
-    form = modal(
+    form = _draft(
         word,
         [
             *(explanation(notice) if notice else ()),
             prompt_block(checkpoint, _MOST_PROMPT, _MOST_LINES),
             *fact_blocks(checkpoint.facts),
             *(context(line) for line in request_lines(view)),
-            *form_blocks(checkpoint, choice, where, option),
+            *form_blocks(checkpoint, choice, where, option, reason),
         ],
         submit=f"{word} {one_line(checkpoint.dag_name)}",
         close="Cancel",
@@ -166,9 +168,12 @@ def changed_view(view: CheckpointView, why: Explanation) -> View:
 def refusal_of(refused: Refused, view: CheckpointView) -> View:
     """What a refused answer leads to; where only the digest was another, the request as it is."""
     why = refusal(refused, view)
-    if view.checkpoint.is_open and {f.rule for f in refused.reasons} == {Rule.DIGEST}:
-        return changed_view(view, why)
-    return refusal_view(why)
+    return changed_view(view, why) if is_stale(refused, view) else refusal_view(why)
+
+
+def is_stale(refused: Refused, view: CheckpointView) -> bool:
+    """Whether an answer was refused only because the request is another than was seen."""
+    return view.checkpoint.is_open and {f.rule for f in refused.reasons} == {Rule.DIGEST}
 
 
 def error_view(what: Explanation) -> View:
@@ -209,6 +214,26 @@ def modal(
     private_metadata: str = "",
 ) -> View:
     """A modal view."""
+    return _draft(
+        title,
+        blocks,
+        submit=submit,
+        close=close,
+        callback_id=callback_id,
+        private_metadata=private_metadata,
+    )
+
+
+def _draft(
+    title: str,
+    blocks: list[Block],
+    *,
+    submit: str | None = None,
+    close: str = "Close",
+    callback_id: str = READ_ONLY,
+    private_metadata: str = "",
+) -> View:
+    """The same, before anybody has looked whether it is too large."""
     return {
         "type": "modal",
         "callback_id": callback_id,

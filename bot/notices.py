@@ -7,7 +7,16 @@ from bot.literal import cut, one_line
 from bot.times import utc
 from bot.typed import NotUnderstood
 from bot.wording import Explanation, Line, Moment, subject, tally, voices_for
-from engine import Caller, Checkpoint, CheckpointView, Choice, Entitlement, Standing, Standstill
+from engine import (
+    Caller,
+    Checkpoint,
+    CheckpointView,
+    Choice,
+    Entitlement,
+    PrincipalKind,
+    Standing,
+    Standstill,
+)
 
 COMMAND = "/checkpoints"
 _MOST_QUOTED = 80
@@ -48,6 +57,20 @@ def asked_again() -> Explanation:
     return Explanation(
         "The question is asked again",
         (("A new card follows, with a deadline of its own.",),),
+    )
+
+
+def looking() -> Explanation:
+    """An answer takes longer than Slack waits."""
+    return Explanation("Looking …", (), "The answer follows here.")
+
+
+def nothing_waits() -> Explanation:
+    """Nothing is left for somebody to decide."""
+    return Explanation(
+        "Nothing waits for you right now",
+        (("You have decided all that you may, or nothing is asked.",),),
+        f"{COMMAND} history shows what ended.",
     )
 
 
@@ -124,19 +147,27 @@ def _stopped_by(held: Standstill) -> str:
 def help_lines(command: str = COMMAND) -> tuple[Line, ...]:
     """What can be typed."""
     return (
+        ("What waits:",),
         (f"{command} list: what waits for a decision, the earliest deadline first",),
         (f"{command} mine: only what you may decide and have not decided yet",),
         (f"{command} show ID: one checkpoint",),
+        (f"{command} review ID: open it to decide; without an ID, the next that waits for you",),
+        ("What was:",),
+        (f"{command} history: what ended, the newest first",),
+        (f"{command} stats: how many were approved, and how long it took",),
+        ("Yourself and Signoff:",),
         (f"{command} whoami: which roles you hold, and where they come from",),
+        (f"{command} doctor: what is wrong right now",),
         (f"{command} help: this",),
-        ("list takes filters: tenant:acme dag:deploy",),
+        ("Filters, in any order: tenant:acme dag:deploy by:@bob; list and mine take from:@ana,",),
+        ("history state:rejected; history and stats since:7d, since:monday.",),
     )
 
 
 def whoami_lines(caller: Caller, roles: Mapping[str, Entitlement]) -> tuple[Line, ...]:
     """Who somebody is here, and what they may do where."""
     held: list[Line] = [
-        (f"{one_line(tenant)}: {found.role.label} ({one_line(found.source)})",)
+        (f"{one_line(tenant)}: {found.role.label} ({one_line(found.source)})", *_why(caller, found))
         for tenant, found in sorted(roles.items())[:_MOST_TENANTS]
     ]
     if len(roles) > _MOST_TENANTS:
@@ -146,6 +177,24 @@ def whoami_lines(caller: Caller, roles: Mapping[str, Entitlement]) -> tuple[Line
     account = f"You are {_quoted(caller.name) or 'unnamed'} ({one_line(str(caller.identity))})"
     kind = "" if caller.standing is Standing.MEMBER else f", {_kind(caller.standing)}"
     return ((f"{account}{kind}.",), *held)
+
+
+def _why(caller: Caller, found: Entitlement) -> Line:
+    """When a role was given and by which grant, and why that grant means the caller."""
+    principal = found.principal
+    if principal is None:
+        return ()
+    named = one_line(str(principal))
+    match principal.kind:
+        case PrincipalKind.SLACK_GROUP:
+            why = f", because you are in {named}{caller.age_of(principal)}"
+        case PrincipalKind.EMAIL:
+            why = ", because of your address"
+        case PrincipalKind.SLACK_USER | PrincipalKind.OS_USER:
+            why = ", because it names you"
+    if found.granted_at is None:
+        return (why,)
+    return (why, Moment(found.granted_at, ", since "), f", grant {found.grant_number}")
 
 
 def next_for_whoami(roles: Mapping[str, Entitlement]) -> str:

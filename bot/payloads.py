@@ -9,15 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from bot.page_states import PageState, parse_page_state
 from bot.read_json import MisreadError, matching, optional_matching, optional_text, part, text
 from bot.tokens import (
     INPUT_PREFIX,
     REASON,
-    ListState,
     Target,
     is_reference,
     parse_form_state,
-    parse_list_state,
     parse_target,
 )
 from bot.typed import Request, understood
@@ -78,7 +77,7 @@ class Click:
     target: Target
     trigger_id: str
     place: Place | None
-    is_in_view: bool
+    is_in_modal: bool  # what it leads to is laid on top of that; nothing lies on a Home tab
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +85,7 @@ class PageTurn:
     """A click on Refresh or Next under a list."""
 
     who: Who
-    state: ListState
+    state: PageState
     response_url: str
 
 
@@ -118,6 +117,7 @@ class Command(Generic[R]):
     request: R
     command: str
     response_url: str = ""  # where an answer that takes longer goes
+    trigger_id: str = ""  # what a form can be opened with
 
 
 def parse_click(body: object) -> Click | Malformed:
@@ -133,7 +133,7 @@ def parse_click(body: object) -> Click | Malformed:
             target=target,
             trigger_id=text(body, "trigger_id"),
             place=_place(body),
-            is_in_view=part(body, "view") is not None,
+            is_in_modal=part(body, "view") is not None and part(body, "view", "type") != "home",
         )
     except MisreadError as misread:
         return Malformed(str(misread))
@@ -142,7 +142,7 @@ def parse_click(body: object) -> Click | Malformed:
 def parse_page_turn(body: object) -> PageTurn | Malformed:
     """Read `block_actions` of Refresh or Next."""
     try:
-        state = parse_list_state(_action(body).get("value"))
+        state = parse_page_state(_action(body).get("value"))
         if state is None:
             return Malformed("the button names no list")
         return PageTurn(who=_who(body), state=state, response_url=text(body, "response_url"))
@@ -191,9 +191,9 @@ def parse_start(body: object) -> Command[RunRequest] | Malformed:
 
 def _command(body: object, read: Callable[[str], R]) -> Command[R] | Malformed:
     try:
-        team = matching(_REALM, body, "team_id")
+        enterprise = optional_matching(_REALM, body, "enterprise_id")
         who = Who(
-            realm=optional_matching(_REALM, body, "enterprise_id") or team,
+            realm=enterprise or matching(_REALM, body, "team_id"),
             user_id=matching(_USER, body, "user_id"),
             name=optional_text(body, "user_name")[:_MOST_NAME],
         )
@@ -202,6 +202,7 @@ def _command(body: object, read: Callable[[str], R]) -> Command[R] | Malformed:
             request=read(optional_text(body, "text")),
             command=text(body, "command"),
             response_url=optional_text(body, "response_url"),
+            trigger_id=optional_text(body, "trigger_id"),
         )
     except MisreadError as misread:
         return Malformed(str(misread))
@@ -218,10 +219,10 @@ def parse_who(body: object) -> Who | Malformed:
 def _who(body: object) -> Who:
     # The installation's own team stands elsewhere in the body: in a shared channel it is
     # not the clicker's.
-    team = matching(_REALM, body, "user", "team_id")
+    enterprise = optional_matching(_REALM, body, "enterprise", "id")
     name = optional_text(body, "user", "name") or optional_text(body, "user", "username")
     return Who(
-        realm=optional_matching(_REALM, body, "enterprise", "id") or team,
+        realm=enterprise or matching(_REALM, body, "user", "team_id"),
         user_id=matching(_USER, body, "user", "id"),
         name=name[:_MOST_NAME],
     )

@@ -75,6 +75,13 @@ def person_lines(filed: PersonFile | None) -> tuple[Line, ...]:
     """What `whoami` adds: whether an Admin stopped them, other accounts, delegations."""
     if filed is None:
         return ()
+    return (*standing_lines(filed), *delegation_lines(filed.delegations))
+
+
+def standing_lines(filed: PersonFile | None) -> tuple[Line, ...]:
+    """Whether an Admin stopped somebody, and by which other accounts they are known."""
+    if filed is None:
+        return ()
     lines: list[Line] = []
     if filed.disabled_at is not None:
         lines.append(
@@ -83,7 +90,7 @@ def person_lines(filed: PersonFile | None) -> tuple[Line, ...]:
     if len(filed.accounts) > 1:
         named = ", ".join(one_line(str(account)) for account in filed.accounts)
         lines.append((f"Known as {cut(named, _MOST_REASON)}.",))
-    return (*lines, *delegation_lines(filed.delegations))
+    return tuple(lines)
 
 
 def no_time(said: str, zone: str) -> Explanation:
@@ -92,6 +99,14 @@ def no_time(said: str, zone: str) -> Explanation:
         f"I do not understand the time {_quoted(said)}",
         ((f"Say friday, tomorrow 18:00, 3 days, or 2026-12-01T18:00 ({_quoted(zone)}).",),),
         "Nothing was recorded.",
+    )
+
+
+def no_past(said: str, zone: str) -> Explanation:
+    """Words that name no instant in the past."""
+    return Explanation(
+        f"I do not understand since {_quoted(said)}",
+        ((f"Say 7d, yesterday, monday or 2026-11-01 ({_quoted(zone)}).",),),
     )
 
 

@@ -11,6 +11,7 @@ from bot.slack import Slack
 from bot.summons import Summons
 from bot.threads import reply
 from engine import (
+    MOST_TOLD,
     CheckpointView,
     Delivered,
     Delivery,
@@ -33,11 +34,14 @@ _LOOK_AGAIN = timedelta(minutes=10)
 class Pressing:
     """Tells it once it is due, and nothing of a checkpoint that has ended."""
 
-    def __init__(self, store: Store, slack: Slack, directory: Directory) -> None:
+    def __init__(
+        self, store: Store, slack: Slack, directory: Directory, most: int = MOST_TOLD
+    ) -> None:
         self._store = store
         self._slack = slack
         self._directory = directory
         self._summons = Summons(store, directory)
+        self._most = most  # people that an escalation calls
 
     async def tell(self, view: CheckpointView, delivery: Delivery) -> Outcome:
         """One delivery of the kinds that are about waiting."""
@@ -57,7 +61,7 @@ class Pressing:
 
     async def _remind(self, view: CheckpointView) -> Outcome:
         checkpoint = view.checkpoint
-        called = await self._summons.of(checkpoint.policy.notify)
+        called = await self._summons.awake(await self._summons.of(checkpoint.policy.notify))
         told = await reply(self._slack, view, mentioning(nudges.reminder(view), called))
         now = self._store.clock.now()
         following = reminder_after(checkpoint, now)
@@ -75,7 +79,8 @@ class Pressing:
             return Delivered()
         called = NOBODY
         if delivery.payload.get("mentions", True):
-            called = await self._summons.to(targets_of(escalation), checkpoint.tenant)
+            wanted = await self._summons.to(targets_of(escalation), checkpoint.tenant)
+            called = await self._summons.bounded(wanted, checkpoint.policy.notify, self._most)
         message = nudges.escalated(now, self._store.clock.now())
         return await reply(self._slack, now, mentioning(message, called))
 

@@ -51,6 +51,14 @@ def shortfall(checkpoint: Checkpoint) -> tuple[str, ...]:
     return (f"⚠️ Only {could} of the {needed} people it needs can approve this now",)
 
 
+def untold(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """That so many people would have been called that nobody was; nothing once it ended."""
+    if checkpoint.untold is None or not checkpoint.is_open:
+        return ()
+    number = checkpoint.untold
+    return (f"Nobody was sent a direct message: it would have gone to {number} people at once",)
+
+
 WHAT_HELPS = "Somebody must be given the role, or be named as approver by the DAG."
 """What to do about a shortfall."""
 

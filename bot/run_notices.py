@@ -18,11 +18,18 @@ _MOST_PROBLEMS = 10
 def help_lines(command: str = RUN_COMMAND) -> tuple[Line, ...]:
     """What can be typed."""
     return (
+        ("Runs:",),
         (f"{command} run DAG key=value …: start a run of a DAG, with its parameters",),
         (f"{command} run: which DAGs you may run",),
+        (f"{command} runs: recent runs, and what they wait for; also mine, dag:deploy, failed",),
+        ("You:",),
+        (f"{command} whoami: which roles you hold, where they come from, and why",),
         (f"{command} delegate @NAME until friday because REASON: lend your place as an approver",),
         (f"{command} delegate list, delegate end ID: what you lend, and are lent",),
         (f"{command} link CODE: say that an account elsewhere is yours",),
+        (f"{command} notifications: what you are told directly, and snoozing it",),
+        ("Signoff:",),
+        (f"{command} doctor: what is wrong right now",),
         (f"{command} help: this",),
         ('Values with spaces stand in quotes: reason="the second try".',),
         ("Where several tenants have a DAG of this name, add tenant:NAME.",),

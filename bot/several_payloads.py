@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from bot.payloads import Malformed, Who, parse_who
-from bot.read_json import MisreadError, part, text
+from bot.read_json import MisreadError, optional_text, part, text
 from bot.tokens import (
     CHOICE,
     PICKED,
@@ -24,7 +24,7 @@ class Asked:
     who: Who
     state: ListState
     trigger_id: str
-    response_url: str
+    response_url: str  # empty in the Home tab
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ def parse_asked(body: object) -> Asked | Malformed:
             who=who,
             state=state,
             trigger_id=text(body, "trigger_id"),
-            response_url=text(body, "response_url"),
+            response_url=optional_text(body, "response_url"),
         )
     except MisreadError as misread:
         return Malformed(str(misread))

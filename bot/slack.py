@@ -10,6 +10,7 @@ else the outbox retries, with the whole record in hand.
 """
 
 import asyncio
+import copy
 import time
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -20,6 +21,8 @@ import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bot.budgets import Budgets, lane_of
 
 CALL_TIMEOUT_S = 3
 _CHANNEL_KEPT_S = 60.0  # listing channels by name is what Slack grants least of
@@ -44,8 +47,9 @@ class SlackUnreachable(SlackError):
 class SlackRateLimited(SlackError):
     """Too many calls of this kind."""
 
-    def __init__(self, method: str, retry_after: float) -> None:
+    def __init__(self, method: str, retry_after: float, lane: str = "") -> None:
         self.retry_after = retry_after  # seconds
+        self.lane = lane or method  # what it would have to wait for with others
         super().__init__(f"{method}: rate limited for {retry_after:g} s")
 
 
@@ -97,15 +101,47 @@ class Channel:
 
     id: str
     is_externally_shared: bool
+    is_archived: bool = False
+    has_us: bool = True  # whether the bot is in it
+
+
+@dataclass(slots=True)
+class _Reach:
+    """Whether Slack answers."""
+
+    is_down: bool = False
+    outages: int = 0
+
+    def answered(self) -> None:
+        self.outages += self.is_down
+        self.is_down = False
 
 
 class Slack:
-    """The calls we make."""
+    """The calls we make.
 
-    def __init__(self, web: AsyncWebClient) -> None:
+    They are made for people who wait. `giving_way` is the same Slack for work that can wait:
+    it leaves them a part of every budget.
+    """
+
+    def __init__(self, web: AsyncWebClient, budgets: Budgets | None = None) -> None:
         self.web = web
-        self._not_before: dict[tuple[str, str], float] = {}  # by method and channel, monotonic
+        self.budgets = budgets or Budgets(time.monotonic)
+        self.draw = self.budgets.spend  # takes from which share of the budgets
+        self._direct: dict[str, str] = {}  # D-ids by user: they never change
         self._channels: dict[str, tuple[float, asyncio.Task[Channel | None]]] = {}
+        self._reach = _Reach()  # shared with those who give way
+
+    @property
+    def outages(self) -> int:
+        """How often Slack answered again after it had not."""
+        return self._reach.outages
+
+    def giving_way(self) -> "Slack":
+        """The same Slack, for work that can wait."""
+        other = copy.copy(self)
+        other.draw = self.budgets.ask
+        return other
 
     async def installation(self) -> Installation:
         """Who we are: `auth.test`."""
@@ -120,9 +156,13 @@ class Slack:
 
     async def check_app_token(self, app_token: str) -> bool:
         """True when Slack takes this token for Socket Mode; the URL it gives goes unused."""
-        asked = self.web.apps_connections_open(app_token=app_token)
-        await _answered("apps.connections.open", asked)
+        await self.socket_url(app_token)
         return True
+
+    async def socket_url(self, app_token: str) -> str:
+        """Where to open a Socket Mode connection, once."""
+        asked = self.web.apps_connections_open(app_token=app_token)
+        return str((await _answered("apps.connections.open", asked))["url"])
 
     async def post(
         self,
@@ -155,6 +195,14 @@ class Slack:
         """Redraw a message."""
         await self._call("chat.update", channel=channel, ts=ts, text=text, blocks=list(blocks))
 
+    async def permalink(self, channel: str, ts: str) -> str:
+        """Where a message is to be read. Refused with `message_not_found` when it is not there.
+
+        The one way to look whether a message stands that needs no right to read messages.
+        """
+        answer = await self._call("chat.getPermalink", channel=channel, message_ts=ts)
+        return str(answer["permalink"])
+
     async def whisper(
         self, channel: str, user: str, text: str, blocks: Sequence[Block] = ()
     ) -> None:
@@ -184,6 +232,14 @@ class Slack:
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise SlackUnreachable(f"response_url: {type(error).__name__}") from error
 
+    async def direct(self, user: str) -> str:
+        """The conversation in which we write to one person, opened where there is none."""
+        known = self._direct.get(user)
+        if known is None:
+            answer = await self._call("conversations.open", users=user)
+            known = self._direct[user] = str(answer["channel"]["id"])
+        return known
+
     async def open_view(self, trigger_id: str, view: Mapping[str, Any]) -> str:
         """Open a modal; returns its id. A trigger lives three seconds."""
         answer = await self._call("views.open", trigger_id=trigger_id, view=view)
@@ -197,6 +253,10 @@ class Slack:
     async def update_view(self, view_id: str, view: Mapping[str, Any]) -> None:
         """Redraw a modal."""
         await self._call("views.update", view_id=view_id, view=view)
+
+    async def publish(self, user: str, view: Mapping[str, Any]) -> None:
+        """Draw somebody's Home tab."""
+        await self._call("views.publish", user_id=user, view=view)
 
     async def account(self, user: str) -> Account:
         """What Slack says about a user."""
@@ -284,18 +344,24 @@ class Slack:
 
     async def _call(self, method: str, **arguments: Any) -> Any:
         # Whoever goes on asking before the time Slack named is made to wait longer.
-        budget = (method, str(arguments.get("channel", "")))
-        left = self._not_before.get(budget, 0.0) - time.monotonic()
+        channel = str(arguments.get("channel", ""))
+        left = self.draw(method, channel)
         if left > 0:
-            raise SlackRateLimited(method, left)
+            raise SlackRateLimited(method, left, lane_of(method, channel))
         try:
             # Slack's reading methods take form fields only.
-            if method.startswith(("chat.", "views.")):
-                return await _answered(method, self.web.api_call(method, json=arguments))
-            return await _answered(method, self.web.api_call(method, data=arguments))
+            if method.startswith(("chat.post", "chat.update", "views.")):
+                answer = await _answered(method, self.web.api_call(method, json=arguments))
+            else:
+                answer = await _answered(method, self.web.api_call(method, data=arguments))
         except SlackRateLimited as error:
-            self._not_before[budget] = time.monotonic() + error.retry_after
+            self.budgets.turned_away(method, channel, error.retry_after)
+            raise SlackRateLimited(method, error.retry_after, lane_of(method, channel)) from error
+        except SlackUnreachable:
+            self._reach.is_down = True
             raise
+        self._reach.answered()
+        return answer
 
 
 def _told_nothing(asked: "asyncio.Task[Channel | None]") -> bool:
@@ -341,11 +407,15 @@ def _channel(found: Mapping[str, Any]) -> Channel:
     return Channel(
         id=found["id"],
         is_externally_shared=bool(found.get("is_ext_shared") or found.get("is_pending_ext_shared")),
+        is_archived=bool(found.get("is_archived")),
+        has_us=bool(found.get("is_member", True)),
     )
 
 
 @asynccontextmanager
-async def connected(api_url: str, bot_token: str) -> AsyncIterator[Slack]:
+async def connected(
+    api_url: str, bot_token: str, budgets: Budgets | None = None
+) -> AsyncIterator[Slack]:
     """A client on one shared session; the time limit is set on both, as the SDK needs it."""
     timeout = aiohttp.ClientTimeout(total=CALL_TIMEOUT_S)
     async with aiohttp.ClientSession(timeout=timeout, trust_env=True) as session:
@@ -356,4 +426,4 @@ async def connected(api_url: str, bot_token: str) -> AsyncIterator[Slack]:
             session=session,
             retry_handlers=[],
         )
-        yield Slack(web)
+        yield Slack(web, budgets)

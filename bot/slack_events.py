@@ -57,6 +57,28 @@ def parse_deleted(event: object) -> Deleted | Malformed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """A channel that opened, closed or changed; `user` is whom it was about, if anybody."""
+
+    channel: str
+    user: str | None
+
+
+def parse_changed(event: object) -> Changed | Malformed:
+    """Read an event about a channel. A rename carries the whole channel, others its id."""
+    try:
+        found = event.get("channel") if isinstance(event, dict) else None
+        path = ("channel", "id") if isinstance(found, dict) else ("channel",)
+        user = event.get("user") if isinstance(event, dict) else None
+        return Changed(
+            channel=matching(_CHANNEL, event, *path),
+            user=user if isinstance(user, str) else None,
+        )
+    except MisreadError as misread:
+        return Malformed(str(misread))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
     """A channel that has another id now, as when a workspace joins a Grid."""
 

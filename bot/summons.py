@@ -1,11 +1,22 @@
 """From what a policy names to whom Slack can mention."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 
 from bot.directory import Directory, LookUpFailed
-from bot.mentions import Called
-from engine import Principal, PrincipalKind, Role, Store, Targets, holders
+from bot.mentions import Called, within
+from engine import (
+    Identity,
+    IdentityKind,
+    Principal,
+    PrincipalKind,
+    Role,
+    Store,
+    Targets,
+    holders,
+    snoozed,
+)
 
 _MOST_OF_A_ROLE = 10
 
@@ -43,6 +54,42 @@ class Summons:
             else:
                 users.extend(held_by)
         return Called(tuple(users), people.groups, tuple(named))
+
+    async def bounded(self, called: Called, notify: Iterable[Principal], most: int) -> Called:
+        """At most so many people mentioned whom the author's `notify` does not mean."""
+        return (await self._within(called, notify, most))[0]
+
+    async def reached(self, called: Called, notify: Iterable[Principal], most: int) -> int:
+        """How many people these mentions would reach whom the author's `notify` does not mean."""
+        return (await self._within(called, notify, most))[1]
+
+    async def awake(self, called: Called) -> Called:
+        """The same without those who snoozed their messages."""
+        accounts = [self._account(user) for user in called.users]
+        asleep = await self._store.read(partial(snoozed, accounts=accounts))
+        users = tuple(user for user in called.users if self._account(user) not in asleep)
+        return replace(called, users=users)
+
+    async def account_of(self, principal: Principal) -> Identity | None:
+        """The account of a person's name; None for groups, and where Slack does not know it."""
+        if principal.kind is PrincipalKind.SLACK_GROUP:
+            return None
+        found = await self._mentionable(principal)
+        return None if found is None else self._account(found)
+
+    def _account(self, user: str) -> Identity:
+        return Identity(IdentityKind.SLACK, self._directory.realm, user)
+
+    async def _within(
+        self, called: Called, notify: Iterable[Principal], most: int
+    ) -> tuple[Called, int]:
+        meant = await self.of(notify)
+        members = {group: await self._members(group) for group in (*called.groups, *meant.groups)}
+        return within(called, members, meant, most)
+
+    async def _members(self, group: str) -> frozenset[str] | None:
+        found = await self._directory.members(group)
+        return None if isinstance(found, LookUpFailed) else found
 
     async def _holders(self, role: Role, tenant: str) -> tuple[str, ...] | None:
         """The accounts to mention for a role; None where they are too many, or not known by id."""

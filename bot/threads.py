@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from bot.cards import Message
 from bot.slack import Slack
-from engine import CheckpointView, Delivered, Outcome, RetryLater
+from engine import CheckpointView, Delivered, Moot, Outcome, Posting, PostingState, RetryLater
 
 HELD_RETRY = timedelta(minutes=2)
 """How long until the next try, where somebody must invite us or fix the configuration first."""
@@ -13,14 +13,23 @@ HELD_RETRY = timedelta(minutes=2)
 async def reply(
     slack: Slack, view: CheckpointView, message: Message, *, broadcast: bool = False
 ) -> Outcome:
-    """Say it in the thread of the first copy of the card; `broadcast` shows it in the channel."""
-    root = next((p for p in view.postings if p.handle is not None), None)
+    """Say it in the thread of the card; `broadcast` shows it in the channel, too."""
+    if not view.postings:
+        return Moot()  # it has ended, and every copy was deleted by hand
+    root = root_of(view)
     if root is None:
         return no_thread(view)
     await slack.post(
         root.place, message.text, message.blocks, thread=root.handle, broadcast=broadcast
     )
     return Delivered()
+
+
+def root_of(view: CheckpointView) -> Posting | None:
+    """The copy whose thread is used: the first that can be reached, else the first that stands."""
+    standing = [posting for posting in view.postings if posting.handle is not None]
+    reachable = (posting for posting in standing if posting.state is PostingState.POSTED)
+    return next(reachable, standing[0] if standing else None)
 
 
 def no_thread(view: CheckpointView) -> RetryLater:

@@ -23,19 +23,28 @@ APPROVE_IN_MODAL = "approve_in_modal"
 REJECT_IN_MODAL = "reject_in_modal"
 REFRESH = "refresh"
 NEXT = "next"
+SHOW_MINE = "show_mine"
 SEVERAL = "several"
+HOME_NEXT = "home_next"
+HOME_BACK = "home_back"
+HOME_REFRESH = "home_refresh"
 BREAK_GLASS = "break_glass"
 SIGN_REVIEW = "sign_review"
 LIVE_CHECK = "live_check"  # the button of `signoff doctor --live`
 OPEN_THERE = "open_there"  # a link: Slack tells of the click, and nothing is to be done
+NOTIFICATIONS = "notifications"  # opens the form in which one says what one wants to be told
 
 DECISION_FORM = "decision_form"
 PICK_FORM = "pick_form"
 SEVERAL_FORM = "several_form"
 GLASS_FORM = "glass_form"
 REVIEW_FORM = "review_form"
+NOTIFICATIONS_FORM = "notifications_form"
 READ_ONLY = "read_only"
 """Callback ids of views: the forms, and every view without one."""
+
+MY_APPROVALS = "my_approvals"
+"""Callback id of the global shortcut."""
 
 PICKED = "picked"
 """Action id of the field that says which of several are decided."""
@@ -58,8 +67,10 @@ MY_APPROVALS = "my_approvals"
 _CHECKPOINT_ID = re.compile(r"cp_[0-9a-z]{12}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _OPTION = re.compile(OPTIONS)
+_USER = re.compile(r"[UW][A-Z0-9]{1,31}")
 _REFERENCE = re.compile(r"[0-9a-f]{16}")
 _MOST_VALUE = 2_000  # characters of a button value
+_MOST_PAGES = 20  # that a page of one's own leads back over
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +120,42 @@ class ListState:
     tenant: str | None = None
     dag: str | None = None
     cursor: Cursor | None = None
+    by: str | None = None  # the Slack user's id of somebody who has answered already
+    asked_by: str | None = None  # and of whoever started the run
 
     def __str__(self) -> str:
         cursor = self.cursor and [self.cursor.expires_at.isoformat(), self.cursor.id]
+        people = [self.by, self.asked_by] if self.by or self.asked_by else []
         return json.dumps(
-            [self.kind.value, self.tenant, self.dag, cursor],
+            [self.kind.value, self.tenant, self.dag, cursor, *people],
             ensure_ascii=False,
             separators=(",", ":"),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class HomeState:
+    """Which page of what waits for the reader a button leads to: the way there, page by page."""
+
+    way: tuple[Cursor, ...] = ()
+
+    @property
+    def cursor(self) -> Cursor | None:
+        """Where the page begins; None for the first."""
+        return self.way[-1] if self.way else None
+
+    @property
+    def before(self) -> "HomeState":
+        """The page before; of the first the first."""
+        return HomeState(self.way[:-1])
+
+    def then(self, after: Cursor) -> "HomeState":
+        """The page that begins after this row. So many pages back the way is forgotten."""
+        return HomeState((*self.way, after)[-_MOST_PAGES:])
+
+    def __str__(self) -> str:
+        way = [[cursor.expires_at.isoformat(), cursor.id] for cursor in self.way]
+        return json.dumps(way, separators=(",", ":"))
 
 
 def is_reference(text: str) -> bool:
@@ -168,16 +207,42 @@ def parse_form_state(text: object) -> FormState | None:
 def parse_list_state(text: object) -> ListState | None:
     """Read the value of Refresh or Next; None when it is not one."""
     match _json(text):
-        case [str(kind), str() | None as tenant, str() | None as dag, cursor] if kind in set(
-            ListKind
+        case [str(kind), str() | None as tenant, str() | None as dag, cursor, *people] if (
+            kind in set(ListKind)
         ):
             pass
         case _:
             return None
     after = _cursor(cursor)
-    if cursor is not None and after is None:
+    narrowed = _people(people)
+    if (cursor is not None and after is None) or narrowed is None:
         return None
-    return ListState(kind=ListKind(kind), tenant=tenant, dag=dag, cursor=after)
+    by, asked_by = narrowed
+    return ListState(
+        kind=ListKind(kind), tenant=tenant, dag=dag, cursor=after, by=by, asked_by=asked_by
+    )
+
+
+def _people(stored: Sequence[object]) -> tuple[str | None, str | None] | None:
+    """Whom a list is narrowed to: nobody, or two places that hold an id or nothing."""
+    match stored:
+        case []:
+            return None, None
+        case [str() | None as by, str() | None as asked_by]:
+            named = [one for one in (by, asked_by) if one is not None]
+            return (by, asked_by) if all(_USER.fullmatch(one) for one in named) else None
+        case _:
+            return None
+
+
+def parse_home_state(text: object) -> HomeState | None:
+    """Read the value of a button on a page of one's own; None when it is not one."""
+    stored = _json(text)
+    if not isinstance(stored, list) or len(stored) > _MOST_PAGES:
+        return None
+    way = tuple(_cursor(one) for one in stored)
+    found = tuple(cursor for cursor in way if cursor is not None)
+    return HomeState(found) if len(found) == len(way) else None
 
 
 def _json(text: object) -> Any:

@@ -7,16 +7,17 @@ import json
 import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
+from http import HTTPStatus
 from urllib.parse import parse_qs
 
 from aiohttp import web
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.request.async_request import AsyncBoltRequest
 
 from bot.slack import Installation, WebClient
+from bot.sockets import Handle, Payload
 from engine import Clock, StoreError
 
 log = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 BODY_LIMIT = 256 * 1024  # bytes
 STALE_S = 300
 _PROBE_S = 2.0
-SOCKETS = 2  # with one, an envelope that arrives during a refresh is lost
+_IDLE_S = 75.0  # longer than proxies keep a connection: else one may be used as we close it
 _INTERNAL_HEADERS = frozenset({"x-slack-bolt-lazy-only", "x-slack-bolt-lazy-function-name"})
 
 
@@ -180,7 +181,7 @@ def bolt_app(web_client: WebClient, home: Installation) -> AsyncApp:
 async def http_listener(application: web.Application, host: str, port: int) -> AsyncIterator[int]:
     """Listen; yields the port (which the system chose when it was given 0)."""
     # No access log: it would tell nothing of use, and everything about who clicks when.
-    runner = web.AppRunner(application, access_log=None)
+    runner = web.AppRunner(application, access_log=None, keepalive_timeout=_IDLE_S)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)
@@ -190,15 +191,24 @@ async def http_listener(application: web.Application, host: str, port: int) -> A
         await runner.cleanup()
 
 
-@asynccontextmanager
-async def socket_connections(
-    app: AsyncApp, app_token: str, count: int = SOCKETS
-) -> AsyncIterator[None]:
-    """Hold Socket Mode connections open. Each reconnects by itself; a payload goes to any one."""
-    async with AsyncExitStack() as stack:
-        handlers = [AsyncSocketModeHandler(app, app_token) for _ in range(count)]
-        for handler in handlers:
-            stack.push_async_callback(handler.close_async)
-        # Bolt ships this method without types.
-        await asyncio.gather(*(handler.connect_async() for handler in handlers))  # type: ignore[no-untyped-call]
-        yield
+def socket_handler(app: AsyncApp) -> Handle:
+    """Hand the envelopes of Socket Mode to Bolt, and what it answers back."""
+
+    async def handle(envelope: Payload) -> Payload | None:
+        retried: dict[str, str | Sequence[str]] = {
+            f"x-slack-retry-{name}": str(envelope[key])
+            for name, key in (("num", "retry_attempt"), ("reason", "retry_reason"))
+            if envelope.get(key)
+        }
+        answer = await app.async_dispatch(
+            AsyncBoltRequest(mode="socket_mode", body=dict(envelope["payload"]), headers=retried)
+        )
+        if answer.status != HTTPStatus.OK:
+            return None  # whoever clicked is told by Slack, and an event comes again
+        kind = answer.first_headers().get("content-type", "")
+        if answer.body and kind.startswith("application/json"):
+            answered: Payload = json.loads(answer.body)
+            return answered
+        return {"text": answer.body} if answer.body else {}
+
+    return handle

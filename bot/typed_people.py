@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from bot.typed import DASHES, MOST_SAID, NotUnderstood, near
+from bot.typed_words import DASHES, MOST_SAID, NotUnderstood, near
 
 
 @dataclass(frozen=True, slots=True)

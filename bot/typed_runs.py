@@ -4,8 +4,22 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from bot.typed import DASHES, MOST_SAID, QUOTES, Help, NotUnderstood, near, split
+from bot.page_states import PastKind
+from bot.typed import Doctor, Help, WhoAmI
+from bot.typed_filters import take
+from bot.typed_past import Looking, read_looking
 from bot.typed_people import PeopleRequest, read_delegate, read_link
+from bot.typed_words import (
+    DASHES,
+    MOST_SAID,
+    QUOTES,
+    TYPOGRAPHY,
+    NotUnderstood,
+    near,
+    split,
+    verb_of,
+    without_labels,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +31,29 @@ class StartRun:
     tenant: str | None = None
 
 
-RunRequest = StartRun | PeopleRequest | Help | NotUnderstood
+@dataclass(frozen=True, slots=True)
+class ShowNotifications:
+    """`notifications`."""
 
-_SUBCOMMANDS = ("run", "delegate", "link", "help")
+
+RunRequest = (
+    StartRun | ShowNotifications | Looking | PeopleRequest | WhoAmI | Doctor | Help | NotUnderstood
+)
+
+SUBCOMMANDS = ("run", "runs", "delegate", "link", "notifications", "whoami", "doctor", "help")
 _ALIASES = {
     "start": "run",
+    **dict.fromkeys(("notify", "notification", "snooze", "settings"), "notifications"),
+    **dict.fromkeys(("list", "ls", "recent"), "runs"),
+    **dict.fromkeys(("who", "who-am-i", "me"), "whoami"),
+    **dict.fromkeys(("health", "check"), "doctor"),
     **dict.fromkeys(("", "?", "-h", "--help", "usage"), "help"),
+}
+_PLAIN: Mapping[str, ShowNotifications | WhoAmI | Doctor | Help] = {
+    "notifications": ShowNotifications(),
+    "whoami": WhoAmI(),
+    "doctor": Doctor(),
+    "help": Help(),
 }
 _MOST_NAME = 80
 _TENANT = re.compile(r"(?:-{1,2}tenant=|-{0,2}tenant:)(?P<tenant>.*)", re.IGNORECASE)
@@ -46,10 +77,17 @@ def understood_run(text: str) -> RunRequest:
             return read_delegate(words[1:])
         case "link":
             return read_link(words[1:])
-        case "help":
-            return Help()
+        case "whoami" | "doctor" | "help" | "notifications" as verb:
+            return _PLAIN[verb]
         case _:
-            return NotUnderstood(words[0][:MOST_SAID], _meant(words[0]))
+            return _runs(text) or NotUnderstood(words[0][:MOST_SAID], _meant(words[0]))
+
+
+def _runs(text: str) -> Looking | NotUnderstood | None:
+    """`runs`, with filters before and after it; None when it is something else."""
+    taken = take(split(without_labels(text), TYPOGRAPHY))
+    verb, rest = verb_of(taken.rest, _ALIASES, SUBCOMMANDS, ("runs",))
+    return read_looking(PastKind.RUNS, taken, rest) if verb == "runs" else None
 
 
 def _as_typed(text: str) -> str:
@@ -66,7 +104,7 @@ def _name(found: re.Match[str]) -> str:
 
 def _meant(word: str) -> str | None:
     """A subcommand that is nearly this word, or a DAG to run."""
-    subcommand = near(word.lower(), _SUBCOMMANDS)
+    subcommand = near(word.lower(), SUBCOMMANDS)
     return subcommand or (f"run {word}" if _WORD.fullmatch(word) else None)
 
 

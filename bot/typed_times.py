@@ -11,6 +11,8 @@ _SPAN = re.compile(
 )
 _CLOCK = re.compile(r"(?P<hour>\d{1,2})(?:[:.](?P<minute>\d{2}))?\s*(?P<half>am|pm)?")
 _FILLERS = frozenset({"on", "at", "the", "end", "of", "next", "this"})
+_AGO = frozenset({"ago", "last", "on", "the"})
+_EARLIEST = 1970  # no record is older, and no zone leads out of the calendar
 _NOON, _SHORTEST_DAY = 12, 3
 
 
@@ -27,6 +29,31 @@ def read_time(words: Sequence[str], now: datetime, *, is_end: bool) -> datetime 
         count = 1 if match["count"].startswith("a") else int(match["count"])
         return now + timedelta(**{_UNITS[match["unit"][0]]: count})
     return _iso(text, now, is_end=is_end) or _spoken(said, now, is_end=is_end)
+
+
+def read_past(text: str, now: datetime) -> datetime | None:
+    """The instant since which something is asked for, in the past; None for what names none.
+
+    `7d` and `3 days` are before `now`; a day is its beginning, the latest of its name.
+    """
+    said = [word for word in text.lower().replace(",", " ").split() if word not in _AGO]
+    spelt = " ".join(said)
+    if match := _SPAN.fullmatch(spelt):
+        count = 1 if match["count"].startswith("a") else int(match["count"])
+        return now - timedelta(**{_UNITS[match["unit"][0]]: count})
+    found = _iso(spelt, now, is_end=False)
+    if found is None and len(said) == 1:
+        day = _latest(said[0], now.date())
+        found = None if day is None else _whole(day, now, is_end=False)
+    is_past = found is not None and found.year >= _EARLIEST and found <= now
+    return found if is_past else None
+
+
+def _latest(word: str, today: date) -> date | None:
+    if word == "yesterday":
+        return today - timedelta(days=1)
+    day = None if word == "tomorrow" else _day(word, today)
+    return day if day is None or day <= today else day - timedelta(days=7)
 
 
 def _iso(text: str, now: datetime, *, is_end: bool) -> datetime | None:

@@ -21,6 +21,7 @@ from engine import (
     CheckpointState,
     CheckpointView,
     Choice,
+    Failure,
     OnExpire,
     PersonView,
     Run,
@@ -305,6 +306,13 @@ def run_outcome(run: Run) -> str:
             return f"⏳ Run of {name} is {run.state.value}"
         case _:
             assert_never(run.state)
+
+
+def run_failed_at(run: Run, failure: Failure, after: str) -> str:
+    """`❌ Run of deploy failed after approval: task ship: ended with exit status 1`."""
+    name, task = one_line(run.dag_name), cut(one_line(failure.task), _MOST_NAME)
+    why = cut(one_line(failure.error), _MOST_REASON) or "failed"
+    return f"❌ Run of {name} failed{after}: task {task}: {why}"
 
 
 def _run_cause(run: Run) -> str:

@@ -35,7 +35,7 @@ from engine.policy import (
     rule,
 )
 from engine.rulings import Overruled, agree, lapsed
-from engine.store import checkpoints, postings, trail
+from engine.store import checkpoints, outbox, postings, trail
 from engine.store.writer import Tx
 
 
@@ -161,7 +161,9 @@ def _record(
     needed: int,
 ) -> None:
     decision = decision_of(tx, checkpoint, candidate, answer, ruling)
-    checkpoints.add_decision(tx, decision, ruling.trace)
+    number = checkpoints.add_decision(tx, decision, ruling.trace)
+    if needed > 1:  # what settles alone is told by the card
+        _tell_thread(tx, checkpoint, number)
     trail.append(
         tx,
         DecisionRecorded(
@@ -184,6 +186,12 @@ def _record(
             trace=[finding.as_json() for finding in ruling.trace],
         ),
     )
+
+
+def _tell_thread(tx: Tx, checkpoint: Checkpoint, number: int) -> None:
+    # Its number alone: who said what is read when it is told, for it may be erased by then.
+    said, key = {"decision": number}, f"vote:{number}"
+    outbox.ask(tx, outbox.DeliveryKind.VOTE, checkpoint.id, key, payload=said)
 
 
 def decision_of(

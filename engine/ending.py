@@ -7,6 +7,7 @@ from engine.events import CheckpointEnded, RunEnded, RunResumed
 from engine.identity import Candidate
 from engine.lifecycle import Verdict
 from engine.model import Cause, Checkpoint, CheckpointState, Effect, JsonObject, RunId, TaskState
+from engine.noting import tell_outcome, tell_outcome_of_run
 from engine.store import checkpoints, outbox, postings, runs, tasks, trail
 from engine.store.writer import Store, Tx
 
@@ -56,6 +57,7 @@ def end_checkpoint(
         go_on(tx, ended)
     if state is CheckpointState.EXPIRED:
         outbox.ask(tx, outbox.DeliveryKind.EXPIRED, ended.id, f"expired:{ended.id}")
+    tell_outcome(tx, ended, None if by is None else by.person_id)
     return ended
 
 
@@ -81,7 +83,7 @@ def withdraw_all(tx: Tx, run_id: RunId, output: JsonObject) -> None:
 
 
 def note_run_end(tx: Tx, run_id: RunId, verdict: Verdict) -> None:
-    """What follows from the end of a run: its audit row, and a word in every thread of it."""
+    """What follows from the end of a run: its audit row, a word to its threads and requester."""
     trail.append(
         tx,
         RunEnded(run_id=run_id, state=verdict.state, cause=verdict.cause, because=verdict.because),
@@ -89,6 +91,18 @@ def note_run_end(tx: Tx, run_id: RunId, verdict: Verdict) -> None:
     for checkpoint in checkpoints.listed(tx, limit=_ALL, run_id=run_id):
         key = f"run_ended:{checkpoint.id}"
         outbox.ask(tx, outbox.DeliveryKind.RUN_ENDED, checkpoint.id, key)
+    tell_outcome_of_run(tx, run_id)
+    show_run(tx, run_id)
+
+
+def show_run(tx: Tx, run_id: RunId) -> None:
+    """How far a run has come is news for the cards of its checkpoints that have ended."""
+    for checkpoint in checkpoints.listed(tx, limit=_ALL, run_id=run_id):
+        if checkpoint.elsewhere is not None or checkpoint.is_open:
+            continue
+        told = replace(checkpoint, version=checkpoint.version + 1)
+        checkpoints.save_version(tx, told)
+        postings.want_true(tx, told.id, told.version)
 
 
 def _end(

@@ -1,7 +1,8 @@
 """Which role grants give whom, and whom a principal means. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import assert_never
 
 from engine.identity import (
@@ -23,6 +24,8 @@ class Grant:
     tenant: str
     role: Role
     source: str
+    number: int = field(default=0, compare=False)
+    granted_at: datetime | None = field(default=None, compare=False)
 
 
 _BY_ID = frozenset({PrincipalKind.SLACK_USER, PrincipalKind.OS_USER})
@@ -36,6 +39,8 @@ def entitlement(grants: Sequence[Grant], caller: Caller) -> Entitlement | None:
             grant.source,
             by_id=grant.principal.kind in _BY_ID,
             principal=grant.principal,
+            grant_number=grant.number,
+            granted_at=grant.granted_at,
         )
         for grant in grants
         if names(grant.principal, caller)

@@ -393,11 +393,31 @@ class PostingMade(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostingLost(Event):
-    """Somebody deleted a copy of a card that still waits; it is posted anew."""
+    """A copy of a card that still waits is gone; it is posted anew unless another stands in."""
 
     surface: str
     place: str
     handle: str
+    why: str = "deleted"  # or the surface's word for it, when a look found it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreferencesChanged(Event):
+    """Somebody said what they want to be told directly."""
+
+    person: PersonId
+    outcome: bool
+    asked: bool
+    snoozed_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleNotTold(Event):
+    """So many people would have been called in person that nobody was."""
+
+    occasion: str
+    found: int
+    most: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -154,6 +154,8 @@ class Entitlement:
     source: str  # for example "signoff.toml: S0RELEASE", "granted by os:root", "USER_RBAC_ROLE"
     by_id: bool = False  # granted to this very account, not through a group or an e-mail
     principal: Principal | None = None  # whom the grant names; None where it is no grant
+    grant_number: int = field(default=0, compare=False)
+    granted_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -317,6 +317,7 @@ class Checkpoint:
     elsewhere: Elsewhere | None = None  # None: the run is one of ours
     escalated_at: datetime | None = None  # when more people were asked
     could_decide: int | None = None  # how many persons could at most, once known to be too few
+    untold: int | None = None  # how many would have been called in person: so many that nobody was
 
     @property
     def is_open(self) -> bool:
@@ -341,3 +342,4 @@ class Decision:
     request_digest: str
     decided_at: datetime
     broke_glass: bool = False  # over rules that stood in the way
+    id: int | None = None  # its number on record; None before that

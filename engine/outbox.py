@@ -3,15 +3,24 @@
 import asyncio
 import logging
 import random
-from collections.abc import Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from itertools import groupby
 from typing import Any
 
 from engine.errors import StoreError
-from engine.events import DeliveryGivenUp, PostingLost, PostingMade
-from engine.ports import Delivered, Deliverer, Impossible, Later, Outcome, RetryLater
+from engine.events import DeliveryGivenUp, PostingMade
+from engine.ports import (
+    Delivered,
+    Deliverer,
+    Impossible,
+    InTurn,
+    Later,
+    Moot,
+    Outcome,
+    RetryLater,
+)
+from engine.reconciling import lose
 from engine.store import checkpoints, outbox, postings, reviews, trail
 from engine.store.outbox import Delivery, DeliveryKind
 from engine.store.writer import Store, Tx
@@ -22,16 +31,24 @@ _CLAIM_TERM = timedelta(seconds=30)
 _BATCH = 32
 _FIRST_DELAY = timedelta(seconds=1)
 _LONGEST_DELAY = timedelta(minutes=1)
+_AFTER_THE_CARD = timedelta(seconds=2)
 _IDLE_S = 5.0  # the longest nap; commits and due times end it earlier
 _KEEP_TRYING = timedelta(
     hours=24
 )  # after that, something told about an ended checkpoint is dropped
 
 
+def no_lanes() -> Mapping[str, float]:
+    """Nothing waits for anything but its time."""
+    return {}
+
+
 class Outbox:
     """Delivers until stopped. Several may run on one database: claims keep them apart.
 
     One takes deliveries of some kinds only, so that a backend that hangs delays no card.
+    `closed` tells which lanes take nothing now, and for how many seconds: what waits in them
+    stays untouched, however long the lane, and the rest goes on.
     """
 
     def __init__(
@@ -40,11 +57,13 @@ class Outbox:
         deliverer: Deliverer,
         holder: str,
         kinds: Collection[DeliveryKind] = outbox.TO_PEOPLE,
+        closed: Callable[[], Mapping[str, float]] = no_lanes,
     ) -> None:
         self._store = store
         self._deliverer = deliverer
         self._holder = holder
         self._kinds = tuple(kinds)
+        self._closed = closed
 
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver what is due, now and whenever something becomes due, until `stop` is set."""
@@ -64,38 +83,52 @@ class Outbox:
 
     async def sweep(self) -> int:
         """Deliver one batch of what is due; returns how many were tried."""
-        due = await self._store.read(partial(outbox.count_due, limit=1, kinds=self._kinds))
-        if not due:
+        open_to_us: dict[str, Any] = {"kinds": self._kinds, "closed": tuple(self._closed())}
+        if not await self._store.read(partial(outbox.count_due, limit=1, **open_to_us)):
             return 0
         claim = partial(
-            outbox.claim, holder=self._holder, term=_CLAIM_TERM, limit=_BATCH, kinds=self._kinds
+            outbox.claim, holder=self._holder, term=_CLAIM_TERM, limit=_BATCH, **open_to_us
         )
         claimed = await self._store.write(claim)
         # One after the other within a checkpoint: its thread reads in the order things happened.
-        in_order = sorted(claimed, key=lambda delivery: (delivery.checkpoint_id, delivery.id))
-        groups = [list(g) for _, g in groupby(in_order, key=lambda d: d.checkpoint_id)]
-        await asyncio.gather(*(self._deliver_all(group) for group in groups))
+        threads: dict[str, list[Delivery]] = {}
+        for delivery in claimed:  # in their turn
+            threads.setdefault(delivery.checkpoint_id, []).append(delivery)
+        await asyncio.gather(*(self._deliver_all(_asked(thread)) for thread in threads.values()))
         return len(claimed)
 
     async def _nap(self) -> float:
-        due_at = await self._store.read(partial(outbox.next_due, kinds=self._kinds))
-        if due_at is None:
-            return _IDLE_S
-        left = (due_at - self._store.clock.now()).total_seconds()
-        return min(max(left, 0.02), _IDLE_S)
+        closed = self._closed()
+        due_at = await self._store.read(
+            partial(outbox.next_due, kinds=self._kinds, closed=tuple(closed))
+        )
+        waits = [_IDLE_S, *closed.values()]
+        if due_at is not None:
+            waits.append((due_at - self._store.clock.now()).total_seconds())
+        return max(min(waits), 0.02)
 
     async def _deliver_all(self, deliveries: Sequence[Delivery]) -> None:
+        outcome: Outcome = Delivered()
         for delivery in deliveries:
-            outcome = await self._attempt(delivery)
+            # What comes after something that waits for its turn waits behind it.
+            if not isinstance(outcome, InTurn):
+                outcome = await self._attempt(delivery)
             await self._store.write(partial(_note, delivery, self._holder, outcome))
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
+        first = await self._store.read(partial(outbox.told_before, delivery=delivery))
+        if first is not None:
+            return Later(max(first - self._store.clock.now(), _FIRST_DELAY))
         try:
             return await self._deliverer.deliver(delivery)
         except Exception as error:
             # A bug in drawing one card must neither stop the others nor vanish.
             log.exception("delivery %s of %s failed", delivery.kind, delivery.checkpoint_id)
             return RetryLater(f"{type(error).__name__}: {error}")
+
+
+def _asked(thread: Sequence[Delivery]) -> list[Delivery]:
+    return sorted(thread, key=lambda delivery: delivery.id)
 
 
 async def _first(*waits: Coroutine[Any, Any, object]) -> None:
@@ -115,6 +148,8 @@ def _note(delivery: Delivery, holder: str, outcome: Outcome, tx: Tx) -> None:
                 outbox.finish(tx, delivery.id, holder)
             else:  # the card changed while it was being drawn: draw it again
                 outbox.postpone(tx, delivery.id, holder, tx.now, None)
+        case InTurn(lane=lane, rank=rank):
+            outbox.line_up(tx, delivery.id, holder, lane, rank)
         case Later(after=after):
             outbox.postpone(tx, delivery.id, holder, tx.now + after, None)
         case RetryLater(reason=reason, after=after):
@@ -126,6 +161,10 @@ def _note(delivery: Delivery, holder: str, outcome: Outcome, tx: Tx) -> None:
             log.warning(
                 "could not deliver %s of %s yet: %s", delivery.kind, delivery.checkpoint_id, reason
             )
+        case Moot(why=why):
+            outbox.drop(tx, delivery.id, holder)
+            if why:
+                log.info("%s of %s is not told: %s", delivery.kind, delivery.checkpoint_id, why)
         case Impossible(reason=reason):
             _give_up(tx, delivery, holder, reason)
 
@@ -189,13 +228,20 @@ def record_posted(tx: Tx, posting_id: int, place: str, handle: str, version: int
     )
 
 
+def tell_in_full(tx: Tx, checkpoint_id: str) -> None:
+    """A card is about to be posted that has no room for everything: its thread has.
+
+    Asked for before the post, so that it is told also when the surface's reply is lost.
+    """
+    key, due_at = f"in_full:{checkpoint_id}", tx.now + _AFTER_THE_CARD
+    outbox.ask(tx, DeliveryKind.IN_FULL, checkpoint_id, key, due_at=due_at)
+
+
 def record_shown(tx: Tx, posting_id: int, version: int) -> None:
     """A copy of a card now shows this version."""
     if not postings.shown(tx, posting_id, version):
         # Somebody slow drew an old version over a newer one: draw it again.
-        posting = postings.load(tx, posting_id)
-        key = f"posting:{posting_id}"
-        outbox.ask(tx, DeliveryKind.POSTING, posting.checkpoint_id, key, posting_id=posting_id)
+        postings.ask(tx, postings.load(tx, posting_id).checkpoint_id, posting_id)
 
 
 def record_held(tx: Tx, posting_id: int, reason: str) -> None:
@@ -227,19 +273,5 @@ def adopt(tx: Tx, checkpoint_id: str, surface: str, place: str, handle: str) -> 
 
 def repost(tx: Tx, surface: str, place: str, handle: str) -> bool:
     """A copy of a card was deleted by hand. One that still waits is posted anew."""
-    checkpoint_id = postings.checkpoint_of(tx, surface, place, handle)
-    checkpoint = None if checkpoint_id is None else checkpoints.load(tx, checkpoint_id)
-    if checkpoint is None or not checkpoint.is_open:
-        return False
-    postings.forget(tx, surface, place, handle)
-    trail.append(
-        tx,
-        PostingLost(
-            run_id=checkpoint.run_id,
-            checkpoint_id=checkpoint.id,
-            surface=surface,
-            place=place,
-            handle=handle,
-        ),
-    )
-    return True
+    posting = postings.find(tx, surface, place, handle)
+    return posting is not None and lose(tx, posting.id, "deleted") is not None

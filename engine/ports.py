@@ -30,13 +30,28 @@ class RetryLater:
 
 
 @dataclass(frozen=True, slots=True)
+class Moot:
+    """There is nobody left to tell, or nothing left to make true, and nothing is wrong."""
+
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Impossible:
     """It cannot be told, now or ever."""
 
     reason: str
 
 
-Outcome = Delivered | Later | RetryLater | Impossible
+@dataclass(frozen=True, slots=True)
+class InTurn:
+    """Not yet: it stands in a lane that takes no more now. The lowest rank goes first."""
+
+    lane: str
+    rank: int
+
+
+Outcome = Delivered | Later | InTurn | RetryLater | Moot | Impossible
 
 
 class Deliverer(Protocol):

@@ -1,7 +1,6 @@
 """Reads, apart from writes: what surfaces show. Nothing here changes anything."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from engine import chain, lifecycle, standstill
 from engine.asking import askable
@@ -10,15 +9,14 @@ from engine.identity import (
     Caller,
     Candidate,
     Entitlement,
+    Identity,
     PersonId,
     Principal,
     PrincipalKind,
-    Role,
 )
 from engine.lenders import with_lent
 from engine.model import Cause, Checkpoint, CheckpointState, RunState
-from engine.people import LocalMode, known, requester_kinds, roles_of
-from engine.policy import entitled
+from engine.people import LocalMode, known, roles_of
 from engine.report import content
 from engine.store import (
     checkpoints,
@@ -32,11 +30,12 @@ from engine.store import (
     tasks,
     trail,
 )
-from engine.store.checkpoints import Cursor
+from engine.store.checkpoints import Cursor, Persons
 from engine.store.gates import BackendStatus
 from engine.store.outbox import Delivery
 from engine.store.runs import Run
 from engine.store.writer import Tx
+from engine.surroundings import failure_of, progress_of
 from engine.views import (
     CalledOff,
     CheckpointView,
@@ -47,8 +46,6 @@ from engine.views import (
     RunView,
     Voice,
 )
-
-_SCAN = 500  # how many pending rows `mine` looks at for one page at most
 
 
 def checkpoint_view(tx: Tx, checkpoint_id: str) -> CheckpointView | None:
@@ -76,6 +73,7 @@ def checkpoint_view(tx: Tx, checkpoint_id: str) -> CheckpointView | None:
             identity=decision.identity,
             decided_at=decision.decided_at,
             broke_glass=decision.broke_glass,
+            decision=decision.id,
             lapsed=tuple(f for f in counted_last if f.person == decision.person_id),
         )
         for decision in counting
@@ -96,6 +94,8 @@ def checkpoint_view(tx: Tx, checkpoint_id: str) -> CheckpointView | None:
         review=_review(tx, recorded),
         gate_note=_gate_note(tx, recorded),
         still_asked=still_asked(tx, shown, standing) if shown.is_open else None,
+        progress=progress_of(tx, recorded, run),
+        failure=failure_of(tx, run),
     )
 
 
@@ -131,7 +131,7 @@ def run_view(tx: Tx, run_id: str) -> RunView | None:
         dag=runs.definition(tx, run.dag_digest),
         tasks=tasks.records(tx, run_id),
         checkpoints=tuple(lifecycle.effective(c, tx.now) for c in reversed(asked)),
-        requester=_person(tx, run.requester),
+        requester=person_view(tx, run.requester),
         called_off=_called_off(tx, run),
     )
 
@@ -145,7 +145,7 @@ def _called_off(tx: Tx, run: Run) -> CalledOff | None:
         return None
     person_id = PersonId(facts["person"])
     reason = content(entry, chain.PERSONAL).get("reason", "")
-    return CalledOff(_person(tx, person_id), reason, run.called_off_at)
+    return CalledOff(person_view(tx, person_id), reason, run.called_off_at)
 
 
 def pending_page(
@@ -155,54 +155,24 @@ def pending_page(
     tenants: Sequence[str] | None = None,
     dag: str | None = None,
     after: Cursor | None = None,
+    by: Identity | None = None,
+    asked_by: Identity | None = None,
 ) -> Page:
-    """What waits for people, the earliest deadline first. `tenants=None` means all of them."""
+    """What waits for people, the earliest deadline first. `tenants=None` means all of them.
+
+    `by` is the account of somebody who has answered already, `asked_by` of who started the run.
+    """
     found = checkpoints.pending(
-        tx, now=tx.now, limit=limit + 1, tenants=tenants, dag=dag, after=after
+        tx,
+        now=tx.now,
+        limit=limit + 1,
+        tenants=tenants,
+        dag=dag,
+        after=after,
+        by=persons_behind(tx, by),
+        asked_by=persons_behind(tx, asked_by),
     )
     return _page(tx, found, limit)
-
-
-def mine_page(
-    tx: Tx,
-    caller: Caller,
-    *,
-    limit: int,
-    tenant: str | None = None,
-    dag: str | None = None,
-    after: Cursor | None = None,
-    lenders: Sequence[Caller] = (),
-) -> Page:
-    """What this caller may decide now and has not decided yet. Writes nothing.
-
-    `lenders` are those who delegated to the caller, looked up by the surface. A page may hold
-    fewer than `limit` and still lead on: one looks at so many rows only.
-    """
-    # Whoever was never seen before has asked for nothing and decided nothing yet.
-    person_id = people.person_of(tx, caller.identity) or PersonId("")
-    allowed = [
-        held_in
-        for held_in, held in roles_of(tx, caller).items()
-        if held.role >= Role.OPERATOR and tenant in (None, held_in)
-    ]
-    scanned = checkpoints.pending(
-        tx, now=tx.now, limit=_SCAN, tenants=allowed, dag=dag, after=after
-    )
-    found = [c for c in scanned if _waits_for(tx, c, caller, person_id, lenders)]
-    page = _page(tx, found[: limit + 1], limit)
-    if page.after is None and len(scanned) == _SCAN:  # what was not looked at may be theirs too
-        last = scanned[-1]
-        return replace(page, after=Cursor(last.expires_at, last.id))
-    return page
-
-
-def _waits_for(
-    tx: Tx, checkpoint: Checkpoint, caller: Caller, person_id: PersonId, lenders: Sequence[Caller]
-) -> bool:
-    if any(d.person_id == person_id for d in checkpoints.decisions(tx, checkpoint.id)):
-        return False
-    candidate = as_candidate(tx, checkpoint, caller, lenders)
-    return entitled(checkpoint, candidate, requester_kinds(tx, checkpoint))
 
 
 def as_candidate(
@@ -283,7 +253,16 @@ def troubled_deliveries(tx: Tx, limit: int = 20) -> list[Delivery]:
     return outbox.troubled(tx, limit)
 
 
-def _person(tx: Tx, person_id: PersonId) -> PersonView:
+def persons_behind(tx: Tx, account: Identity | None) -> Persons:
+    """Every id of the person with this account; none for somebody never seen."""
+    if account is None:
+        return None
+    person_id = people.person_of(tx, account)
+    return frozenset() if person_id is None else links.formerly(tx, person_id) | {person_id}
+
+
+def person_view(tx: Tx, person_id: PersonId) -> PersonView:
+    """A person as a surface may name them today."""
     today = links.person_of_today(tx, person_id)
     return _persons(tx, [today])[today]
 

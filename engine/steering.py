@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from engine import lifecycle
 from engine.attempts import note_unknown
-from engine.ending import note_run_end, withdraw_all
+from engine.ending import note_run_end, show_run, withdraw_all
 from engine.events import RunCalledOff, RunRetried, SteeringRefused
 from engine.identity import Caller, Candidate
 from engine.model import RunCause, RunId, RunState, TaskId, TaskState
@@ -79,6 +79,7 @@ def retry(
         steering.give_fresh_time(tx, run.id)
     runs.reopen(tx, run.id)
     runs.touch(tx, run.id)
+    show_run(tx, run.id)
     trail.append(
         tx,
         RunRetried(run_id=run.id, person=candidate.person_id, tasks=again),

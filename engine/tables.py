@@ -85,6 +85,17 @@ class PersonRow(SQLModel, table=True):
     erased_at: datetime | None = _time(nullable=True)
 
 
+class PreferenceRow(SQLModel, table=True):
+    """What a person wants to be told directly. Without a row: what holds for everybody."""
+
+    __tablename__ = "preference"
+    person_id: str = Field(primary_key=True, foreign_key="person.id")
+    outcome: bool = True
+    asked: bool = False
+    snoozed_until: datetime | None = _time(nullable=True)
+    changed_at: datetime = _time()
+
+
 class IdentityRow(SQLModel, table=True):
     """An account of a person."""
 
@@ -192,6 +203,7 @@ class RunRow(SQLModel, table=True):
     __table_args__ = (
         Index("ix_run_drive", "host", "state", "lease_expires_at"),
         Index("ix_run_recent", "created_at", "id"),
+        Index("ix_run_tenant", "tenant", "created_at", "id"),
         Index("ux_run_tick", "tenant", "dag_name", "scheduled_for", unique=True),
     )
     id: str = Field(primary_key=True)
@@ -272,6 +284,10 @@ class CheckpointRow(SQLModel, table=True):
         Index("ix_checkpoint_pending", "state", "expires_at", "id"),
         Index("ix_checkpoint_tenant", "tenant", "state", "expires_at", "id"),
         Index("ix_checkpoint_recent", "created_at", "id"),
+        # Serve what is over: pages of a tenant's past, and what was asked and ended in a while.
+        Index("ix_checkpoint_ended", "tenant", "ended_at", "id"),
+        Index("ix_checkpoint_asked", "tenant", "created_at"),
+        Index("ix_checkpoint_requester", "requester", "created_at", "id"),
     )
     id: str = Field(primary_key=True)
     run_id: str
@@ -295,13 +311,17 @@ class CheckpointRow(SQLModel, table=True):
     version: int = 1
     escalated_at: datetime | None = _time(nullable=True)
     could_decide: int | None = None
+    untold: int | None = None
 
 
 class DecisionRow(SQLModel, table=True):
     """One person's answer. Append-only: triggers refuse UPDATE and DELETE."""
 
     __tablename__ = "decision"
-    __table_args__ = (Index("ix_decision_checkpoint", "checkpoint_id", "id"),)
+    __table_args__ = (
+        Index("ix_decision_checkpoint", "checkpoint_id", "id"),
+        Index("ix_decision_person", "person_id", "id"),
+    )
     id: int | None = Field(default=None, primary_key=True)
     checkpoint_id: str = Field(foreign_key="checkpoint.id")
     person_id: str = Field(foreign_key="person.id")
@@ -344,6 +364,7 @@ class PostingRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("surface", "place", "handle", name="ux_posting_handle"),
         Index("ix_posting_checkpoint", "checkpoint_id"),
+        Index("ix_posting_checked", "state", "checked_at", "id"),
     )
     id: int | None = Field(default=None, primary_key=True)
     checkpoint_id: str = Field(foreign_key="checkpoint.id")
@@ -356,6 +377,8 @@ class PostingRow(SQLModel, table=True):
     error: str | None = _text(nullable=True)
     created_at: datetime = _time()
     posted_at: datetime | None = _time(nullable=True)
+    asked_place: str = ""  # where it was asked for; `place` is where it went
+    checked_at: datetime | None = _time(nullable=True)  # when it was last known to stand, or looked
 
 
 class DeliveryRow(SQLModel, table=True):
@@ -366,6 +389,7 @@ class DeliveryRow(SQLModel, table=True):
         UniqueConstraint("key", name="ux_delivery_key"),
         Index("ix_delivery_due", "state", "due_at", "id"),
         Index("ix_delivery_checkpoint", "checkpoint_id"),
+        Index("ix_delivery_lane", "lane", "state"),
     )
     id: int | None = Field(default=None, primary_key=True)
     key: str  # asking for the same thing twice is asking once
@@ -375,10 +399,38 @@ class DeliveryRow(SQLModel, table=True):
     payload: dict[str, Any] = _json()
     state: str = "pending"
     attempts: int = 0
+    lane: str | None = _text(nullable=True)  # what it waits for with others; opaque to the engine
+    rank: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # its turn in the lane
     due_at: datetime = _time()
     claimed_by: str | None = None
     claimed_until: datetime | None = _time(nullable=True)
     error: str | None = _text(nullable=True)
+    created_at: datetime = _time()
+    ended_at: datetime | None = _time(nullable=True)
+
+
+class BacklogRow(SQLModel, table=True):
+    """That cards wait for their turn in a lane, and the one message that says so meanwhile."""
+
+    __tablename__ = "backlog"
+    __table_args__ = (
+        Index(
+            "ux_backlog_open",
+            "lane",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    lane: str
+    place: str | None = None  # where the message stands; opaque to the engine
+    handle: str | None = None  # None: not posted yet
+    waiting: int = 0  # as the message says
+    most: int = 0  # how many waited at once
+    due_at: datetime = _time()  # not looked at before
+    claimed_by: str | None = None
+    claimed_until: datetime | None = _time(nullable=True)
     created_at: datetime = _time()
     ended_at: datetime | None = _time(nullable=True)
 

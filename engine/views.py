@@ -11,6 +11,7 @@ from engine.dag import Dag
 from engine.eligibility import StillAsked
 from engine.identity import Identity, PersonId, Role, Surface
 from engine.model import Checkpoint, Choice, JsonObject, TaskId
+from engine.progress import Progress
 from engine.rulings import Finding
 from engine.standstill import Standstill
 from engine.store.checkpoints import Cursor
@@ -43,6 +44,7 @@ class Voice:
     identity: Identity
     decided_at: datetime
     broke_glass: bool = False
+    decision: int | None = None  # its number on record
     lapsed: tuple[Finding, ...] = ()  # why it did not count when the latest answer came
 
 
@@ -65,6 +67,17 @@ class CalledOff:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """The task a run failed at: why, at which try of how many, and what it printed last."""
+
+    task: TaskId
+    error: str
+    attempt: int
+    attempts: int
+    log_tail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointView:
     """Everything a card, a modal or a listing shows of a checkpoint, as it is now."""
 
@@ -81,6 +94,8 @@ class CheckpointView:
     review: ReviewView | None = None  # of a glass that was broken
     gate_note: str | None = None  # how its gate on another engine stands, where that is news
     still_asked: StillAsked | None = None  # who may still decide; None once it has ended
+    progress: Progress | None = None  # None where the tasks of its run are not known here
+    failure: Failure | None = None  # of a run that failed because a task did
 
 
 @dataclass(frozen=True, slots=True)

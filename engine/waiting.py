@@ -12,6 +12,7 @@ from engine.events import CheckpointEscalated, CheckpointUndecidable
 from engine.headcount import Headcount, Owner, headcount
 from engine.identity import Caller, PersonId, Principal, PrincipalKind, Role
 from engine.model import Checkpoint
+from engine.noting import call_at_escalation, call_at_opening
 from engine.people import known, requester_kinds
 from engine.policy import entitled
 from engine.reminders import next_reminder
@@ -29,6 +30,7 @@ def begin(tx: Tx, checkpoint: Checkpoint) -> Checkpoint:
         key = f"escalation:{checkpoint.id}"
         if due_at < checkpoint.expires_at:
             outbox.ask(tx, DeliveryKind.ESCALATION, checkpoint.id, key, due_at=due_at)
+    call_at_opening(tx, checkpoint)
     found = _headcount(tx, checkpoint)
     if found.is_short or found.wants_look:
         outbox.ask(tx, DeliveryKind.REACH, checkpoint.id, f"reach:{checkpoint.id}")
@@ -87,6 +89,8 @@ def _ask_more(tx: Tx, checkpoint: Checkpoint, *, is_first: bool) -> None:
     for channel in targets_of(escalation).channels if is_first else ():
         for surface in surfaces:
             postings.want(tx, checkpoint.id, surface, channel, checkpoint.version)
+    if is_first:
+        call_at_escalation(tx, checkpoint)
     postings.want_true(tx, checkpoint.id, checkpoint.version)
     trail.append(
         tx,

@@ -3,7 +3,8 @@
 An SQLite file is migrated once per session and copied for every test. A PostgreSQL
 database is made once per session and worker, and emptied for every test, which is a
 hundred times quicker than making another; it takes a superuser. Without a server those
-tests are skipped, loudly; `SIGNOFF_TEST_REQUIRE=postgres` makes that a failure.
+tests are skipped, loudly; `SIGNOFF_TEST_REQUIRE=postgres` makes that a failure. So are the
+tests in a browser where there is no Chromium.
 """
 
 import getpass
@@ -23,10 +24,13 @@ from sqlmodel import SQLModel
 
 from engine import tables
 from engine.store import connect, schema
+from tests import validity
+from tests.browser.chromium import NO_BROWSER
 
 # A busy machine is no failure: what a test finds must not depend on the clock.
 settings.register_profile("signoff", deadline=None)
 settings.load_profile("signoff")
+validity.spread()
 
 _ASKED_FOR = "SIGNOFF_TEST_POSTGRES_URL"
 _NO_SERVER = f"POSTGRES: no server answers at 127.0.0.1:5432 or {_ASKED_FOR}"
@@ -35,13 +39,22 @@ assert tables.MetaRow.__tablename__ in SQLModel.metadata.tables  # the rows are 
 _OURS = re.compile(rf"{_PREFIX}_(?P<pid>\d+)_")
 
 
+@pytest.fixture(autouse=True)
+def _slack_takes_whatever_is_built() -> Iterator[None]:
+    """Fail the test in which a message or a view was built that Slack refuses."""
+    validity.found.clear()
+    yield
+    assert validity.found == []
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say in capitals that half of the promise was not tested."""
-    skipped = [r for r in terminalreporter.getreports("skipped") if _NO_SERVER in str(r.longrepr)]
-    if skipped:
-        terminalreporter.write_line(
-            f"POSTGRES TESTS WERE SKIPPED: {len(skipped)} OF THEM. {_NO_SERVER}", red=True
-        )
+    """Say in capitals which part of the promise was not tested."""
+    for what, why in (("POSTGRES", _NO_SERVER), ("BROWSER", NO_BROWSER)):
+        skipped = [r for r in terminalreporter.getreports("skipped") if why in str(r.longrepr)]
+        if skipped:
+            terminalreporter.write_line(
+                f"{what} TESTS WERE SKIPPED: {len(skipped)} OF THEM. {why}", red=True
+            )
 
 
 def _answering_server() -> URL | None:

@@ -42,6 +42,7 @@ from engine import (
     schema_version,
     shown_url,
     troubled_deliveries,
+    unreachable_cards,
 )
 
 _LONG = timedelta(hours=48)
@@ -197,6 +198,7 @@ def _contents(settings: Settings, store: Store) -> Iterator[Check]:
     yield _worker(is_alive=asyncio.run(store.read(lambda tx: live_worker(tx, this_host()))))
     yield from lags(settings.backends, asyncio.run(store.read(backend_statuses)), store.clock.now())
     yield from _deliveries(store)
+    yield from _cards(store)
     yield _pending(asyncio.run(store.read(pending_summary)), Moments(store.clock.now()))
     yield _reviews(asyncio.run(store.read(review_summary)), Moments(store.clock.now()))
 
@@ -234,9 +236,19 @@ def _deliveries(store: Store) -> Iterator[Check]:
         yield Check("deliveries", Status.FAIL if gave_up else Status.WARN, found, advice)
 
 
+def _cards(store: Store) -> Iterator[Check]:
+    for card in asyncio.run(store.read(unreachable_cards)):
+        found = f"{card.checkpoint_id} waits, and its card in {card.place} cannot be used"
+        advice = (
+            "invite the bot, bring the channel back, or name another channel in signoff.toml "
+            "and start `signoff serve` anew; it can be decided all the same"
+        )
+        yield Check("cards", Status.WARN, f"{found}: {card.error}", advice)
+
+
 def _given_up(delivery: Delivery) -> str:
     if delivery.kind is DeliveryKind.POSTING:
-        return "given up, until the checkpoint changes; it can be decided all the same"
+        return "given up, and tried again every hour while it waits; it can be decided all the same"
     return "given up; the record has what was to be told"
 
 

@@ -31,7 +31,15 @@ def show(
     from bot.cli.output import emit
     from bot.cli.people_text import file_json, show_people, show_person
     from bot.cli.session import session, this_host
-    from engine import PersonNotFound, person_file, person_files, person_named, roles_by_account
+    from bot.notification_forms import preference_lines
+    from engine import (
+        PersonNotFound,
+        person_file,
+        person_files,
+        person_named,
+        preferences_of_person,
+        roles_by_account,
+    )
 
     with session(with_roles=True) as now:
         if who is None:
@@ -49,7 +57,9 @@ def show(
         if as_json:
             emit(file_json(filed, held))
         else:
-            show_person(filed, held, now.moments)
+            wanted = now.read(lambda tx: preferences_of_person(tx, found))
+            told = preference_lines(wanted, now.store.clock.now())
+            show_person(filed, held, told, now.moments)
 
 
 @app.command()

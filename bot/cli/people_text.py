@@ -5,6 +5,7 @@ from typing import Any
 
 from bot.cli.output import Moments, details, table
 from bot.people_notices import delegation_text
+from bot.wording import Line, plain_line
 from engine import DelegationView, Entitlement, PersonFile, written_account
 
 Held = Mapping[str, Entitlement]
@@ -27,7 +28,7 @@ def show_people(everybody: Sequence[PersonFile], moments: Moments) -> None:
     )
 
 
-def show_person(filed: PersonFile, held: Held, moments: Moments) -> None:
+def show_person(filed: PersonFile, held: Held, told: Sequence[Line], moments: Moments) -> None:
     """One person in full."""
     accounts = (("account", written_account(account)) for account in filed.accounts)
     roles = (
@@ -42,6 +43,7 @@ def show_person(filed: PersonFile, held: Held, moments: Moments) -> None:
             *accounts,
             *roles,
             *lent,
+            *(("told", plain_line(line)) for line in told),
         ]
     )
 

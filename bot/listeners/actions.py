@@ -14,7 +14,7 @@ from bot import lists, modals, notices
 from bot.desk import Desk, reference
 from bot.directory import LookUpFailed
 from bot.gate_options import pressed
-from bot.listeners.pages import list_reply
+from bot.listeners.pages import page_reply
 from bot.listeners.tampered import tampered_view
 from bot.payloads import Click, Malformed, parse_click, parse_page_turn
 from bot.refusals import refusal, role_refusal
@@ -26,8 +26,12 @@ from bot.tokens import (
     ASK_AGAIN,
     BREAK_GLASS,
     DETAILS,
+    HOME_BACK,
+    HOME_NEXT,
+    HOME_REFRESH,
     LIVE_CHECK,
     NEXT,
+    NOTIFICATIONS,
     OPEN_THERE,
     OPTIONS,
     REFRESH,
@@ -35,6 +39,7 @@ from bot.tokens import (
     REJECT_IN_MODAL,
     REVIEW,
     SEVERAL,
+    SHOW_MINE,
     SIGN_REVIEW,
 )
 from bot.wording import Explanation
@@ -72,7 +77,16 @@ _CHOICES = {
     REJECT: Choice.REJECT,
     REJECT_IN_MODAL: Choice.REJECT,
 }
-_ELSEWHERE = (BREAK_GLASS, SIGN_REVIEW, LIVE_CHECK)  # heard in `glass` and `live_check`
+_ELSEWHERE = (  # heard in `glass`, `crowds`, `home`, `live_check` and `notifications`
+    BREAK_GLASS,
+    SIGN_REVIEW,
+    SHOW_MINE,
+    HOME_BACK,
+    HOME_NEXT,
+    HOME_REFRESH,
+    LIVE_CHECK,
+    NOTIFICATIONS,
+)
 _KNOWN = (
     *_CHOICES,
     APPROVE_AT_ONCE,
@@ -138,16 +152,22 @@ async def on_click(desk: Desk, body: Body, then: Opening) -> None:
     if isinstance(click, Malformed):
         await _tampered(desk, body, click)
         return
+    if not await fill_modal(desk, click, then):
+        await ask_to_click_again(desk, click)
+    await adopt_copy(desk, click)
+
+
+async def fill_modal(desk: Desk, click: Click, then: Opening) -> bool:
+    """Open a modal at once, and make it what follows. False when Slack did not let it open."""
     # First of all the modal: its trigger lives three seconds, and a look-up may be slow.
-    show = desk.slack.push_view if click.is_in_view else desk.slack.open_view
+    show = desk.slack.push_view if click.is_in_modal else desk.slack.open_view
     try:
         view_id = await show(click.trigger_id, modals.loading())
     except SlackError as error:
         log.warning("a modal could not be opened: %s", error)
-        await ask_to_click_again(desk, click)
-    else:
-        await desk.slack.update_view(view_id, await _guarded(desk, click, then))
-    await adopt_copy(desk, click)
+        return False
+    await desk.slack.update_view(view_id, await _guarded(desk, click, then))
+    return True
 
 
 async def _guarded(desk: Desk, click: Click, then: Opening) -> dict[str, Any]:
@@ -254,7 +274,7 @@ async def turn_page(desk: Desk, body: Body) -> None:
     if isinstance(turned, Malformed):
         await _tampered(desk, body, turned)
         return
-    message = await list_reply(desk, turned.who, turned.state)
+    message = await page_reply(desk, turned.who, turned.state)
     await desk.slack.replace(turned.response_url, message.text, message.blocks)
 
 

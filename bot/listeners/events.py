@@ -7,13 +7,23 @@ from slack_bolt.app.async_app import AsyncApp
 
 from bot.desk import Desk
 from bot.payloads import Malformed
-from bot.slack_events import parse_deleted, parse_moved, parse_own_post
-from engine import adopt, hurry_deliveries, move_postings, repost
+from bot.slack_events import (
+    Changed,
+    parse_changed,
+    parse_deleted,
+    parse_moved,
+    parse_own_post,
+)
+from engine import adopt, move_postings, place_changed, repost
 
 SURFACE = "slack"
 
-# Somebody made room for a card that could not be posted, or took away what was in its way.
-_OPENED = ("member_joined_channel", "channel_unarchive", "group_unarchive", "channel_unshared")
+# Somebody made room for a card that could not be posted, or took a card out of people's reach.
+_CHANGED = (
+    *("channel_unarchive", "group_unarchive", "channel_unshared"),
+    *("channel_archive", "group_archive", "channel_deleted", "group_deleted"),
+    *("channel_left", "group_left", "channel_rename", "group_rename"),
+)
 
 
 def register(app: AsyncApp, desk: Desk) -> None:
@@ -50,9 +60,17 @@ def _hear_of_cards(app: AsyncApp, desk: Desk) -> None:
 
 
 def _hear_of_channels(app: AsyncApp, desk: Desk) -> None:
-    async def opened(_event: dict[str, Any]) -> None:
+    async def changed(event: dict[str, Any]) -> None:
+        change = parse_changed(event)
+        if isinstance(change, Malformed):
+            return
         desk.slack.forget_channels()
-        await desk.store.write(hurry_deliveries)
+        await desk.store.write(partial(place_changed, surface=SURFACE, place=change.channel))
+
+    async def joined(event: dict[str, Any]) -> None:
+        change = parse_changed(event)
+        if isinstance(change, Changed) and change.user == desk.home.bot_user_id:
+            await changed(event)
 
     async def shared(_event: dict[str, Any]) -> None:
         desk.slack.forget_channels()
@@ -65,8 +83,9 @@ def _hear_of_channels(app: AsyncApp, desk: Desk) -> None:
         move = partial(move_postings, surface=SURFACE, old=change.old, new=change.new)
         await desk.store.write(move)
 
-    for kind in _OPENED:
-        app.event(kind)(opened)
+    for kind in _CHANGED:
+        app.event(kind)(changed)
+    app.event("member_joined_channel")(joined)
     app.event("channel_shared")(shared)
     app.event("channel_id_changed")(moved)
 

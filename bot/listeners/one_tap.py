@@ -88,7 +88,7 @@ async def _afterwards(desk: Desk, click: Click, said: View | None) -> None:
 
 
 async def _tell(desk: Desk, click: Click, view: View) -> None:
-    show = desk.slack.push_view if click.is_in_view else desk.slack.open_view
+    show = desk.slack.push_view if click.is_in_modal else desk.slack.open_view
     await show(click.trigger_id, view)
 
 

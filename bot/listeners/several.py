@@ -91,8 +91,9 @@ async def open_list(desk: Desk, body: Body) -> None:
         view_id = await desk.slack.open_view(asked.trigger_id, modals.loading(several.TITLE))
     except SlackError as error:
         log.warning("a modal could not be opened: %s", error)
-        again = lists.notice(notices.click_again())
-        await desk.slack.answer(asked.response_url, again.text, again.blocks)
+        if asked.response_url:
+            again = lists.notice(notices.click_again())
+            await desk.slack.answer(asked.response_url, again.text, again.blocks)
         return
     await desk.slack.update_view(view_id, await _or_broken(_pick_form(desk, asked)))
 

@@ -12,14 +12,18 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot import lists, notices, run_notices
 from bot.cards import Message
-from bot.desk import Desk, reference
+from bot.desk import Desk
 from bot.directory import LookUpFailed
-from bot.listeners import people
+from bot.listeners import notifications, people
+from bot.listeners.answering import answer_in_time
+from bot.listeners.oneself import doctor, whoami
+from bot.listeners.pages import typed_reply
 from bot.payloads import Command, Malformed, parse_start
 from bot.refusals import role_refusal
 from bot.run_notices import RUN_COMMAND
-from bot.typed import Help, NotUnderstood
-from bot.typed_runs import RunRequest, StartRun
+from bot.typed import Doctor, Help, Looking, NotUnderstood, WhoAmI
+from bot.typed_people import PeopleRequest
+from bot.typed_runs import RunRequest, ShowNotifications, StartRun
 from bot.wording import Explanation
 from engine import (
     Caller,
@@ -39,20 +43,15 @@ from engine import (
 
 log = logging.getLogger(__name__)
 
-_QUICK_S = 1.5  # Slack gives up on a command after three seconds
-
 
 def register(app: AsyncApp, desk: Desk) -> None:
     """Tie the command to its replies."""
 
     async def typed(ack: AsyncAck, body: dict[str, Any]) -> None:
         command = parse_start(body)
-        answering = asyncio.create_task(_guarded(desk, command))
-        await asyncio.wait({answering}, timeout=_QUICK_S)
-        message = answering.result() if answering.done() else _meanwhile(command)
-        if not answering.done():
-            desk.follow_ups.start(_answer_later(desk, command, answering))
-        await ack(text=message.text, blocks=list(message.blocks), response_type="ephemeral")
+        response_url = command.response_url if isinstance(command, Command) else ""
+        meanwhile = _meanwhile(command)
+        await answer_in_time(desk, ack, reply(desk, command), meanwhile, response_url)
 
     app.command(RUN_COMMAND)(typed)
 
@@ -62,24 +61,7 @@ def _meanwhile(command: Command[RunRequest] | Malformed) -> Message:
         case Command(request=StartRun(name=name)):
             return lists.notice(run_notices.checking(name))
         case _:
-            return lists.notice(run_notices.checking(RUN_COMMAND))
-
-
-async def _answer_later(
-    desk: Desk, command: Command[RunRequest] | Malformed, answering: "asyncio.Task[Message]"
-) -> None:
-    message = await answering
-    if isinstance(command, Command):
-        await desk.slack.answer(command.response_url, message.text, message.blocks)
-
-
-async def _guarded(desk: Desk, command: Command[RunRequest] | Malformed) -> Message:
-    try:
-        return await reply(desk, command)
-    except Exception:
-        ref = reference()
-        log.exception("a command failed (reference %s)", ref)
-        return lists.notice(notices.not_recorded(ref))
+            return lists.notice(notices.looking())
 
 
 async def reply(desk: Desk, command: Command[RunRequest] | Malformed) -> Message:
@@ -92,13 +74,29 @@ async def reply(desk: Desk, command: Command[RunRequest] | Malformed) -> Message
             return lists.usage_of_runs(command.command)
         case NotUnderstood() as misread:
             return lists.notice(notices.not_understood(misread, command.command))
-        case wanted:
+        case Looking() as wanted:
+            return await typed_reply(desk, command.who, wanted)
+        case ShowNotifications():
+            return await notifications.answer(desk, command.who.identity)
+        case asked:
             caller = await desk.caller(command.who)
             if isinstance(caller, LookUpFailed):
                 return lists.notice(notices.look_up_failed())
-            if isinstance(wanted, StartRun):
-                return lists.notice(await _start(desk, caller, wanted))
-            return lists.notice(await people.answer(desk, caller, wanted))
+            return await _of(desk, caller, asked)
+
+
+async def _of(
+    desk: Desk, caller: Caller, asked: StartRun | PeopleRequest | WhoAmI | Doctor
+) -> Message:
+    match asked:
+        case StartRun():
+            return lists.notice(await _start(desk, caller, asked))
+        case WhoAmI():
+            return await whoami(desk, caller)
+        case Doctor():
+            return await doctor(desk, caller)
+        case _:
+            return lists.notice(await people.answer(desk, caller, asked))
 
 
 async def _start(desk: Desk, caller: Caller, wanted: StartRun) -> Explanation:

@@ -15,6 +15,7 @@ from bot.directory import LookUpFailed
 from bot.listeners.tampered import tampered_view
 from bot.payloads import Malformed, Submission, Who, parse_submission
 from bot.read_json import part
+from bot.refusals import refusal
 from bot.tokens import DECISION_FORM
 from bot.wording import Explanation, plain_line
 from engine import (
@@ -150,7 +151,15 @@ async def _refused(desk: Desk, sent: Submission, refused: Refused) -> Reply:
     errors = modals.field_errors(refused, view, sent.choice)
     if errors is not None:
         return {"response_action": "errors", "errors": errors}
+    if modals.is_stale(refused, view):
+        return show(_anew(desk, sent, view, refused))
     return show(modals.refusal_of(refused, view))
+
+
+def _anew(desk: Desk, sent: Submission, view: CheckpointView, refused: Refused) -> modals.View:
+    """The form of the request as it is now, with why, and with the reason that was typed."""
+    why, place = refusal(refused, view), desk.place_of(view)
+    return modals.decision_form(view, sent.choice, notice=why, place=place, reason=sent.reason)
 
 
 async def _unverified(desk: Desk, sent: Submission) -> Reply:

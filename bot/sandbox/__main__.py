@@ -14,6 +14,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--manifest", type=Path, default=Path("manifest.yml"))
     parser.add_argument("--request-url", help="where to POST when no socket is open")
     parser.add_argument("--rate-limits", action="store_true", help="keep Slack's rate limits")
+    parser.add_argument(
+        "--rate-scale", type=float, default=1.0, help="how many times faster they refill"
+    )
     parser.add_argument("--ready-file", type=Path, help="write the URL here once it listens")
     return parser.parse_args()
 
@@ -28,6 +31,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         port=arguments.port,
         request_url=arguments.request_url,
         rate_limits=arguments.rate_limits,
+        rate_scale=arguments.rate_scale,
     ) as sandbox:
         if arguments.ready_file:
             arguments.ready_file.write_text(sandbox.url, encoding="utf-8")

@@ -36,6 +36,10 @@ def delete_message(slack: LocalSlack, channel_id: str, ts: str) -> None:
 def say(slack: LocalSlack, user: str, channel_id: str, text: str, **facts: Any) -> Message:
     """Post an ordinary message of a person."""
     channel = _channel(slack, channel_id)
+    if channel.is_im and slack.manifest.messages_read_only:
+        raise NotPossible("Sending messages to this app has been turned off.")
+    if channel.is_archived:
+        raise NotPossible(f"#{channel.name} is archived.")
     message = Message(
         ts=slack.workspace.next_ts(), channel=channel.id, user=user, text=text, **facts
     )
@@ -56,16 +60,39 @@ def join(slack: LocalSlack, channel_id: str, user: str = seed.BOT_USER) -> None:
 
 
 def leave(slack: LocalSlack, channel_id: str, user: str = seed.BOT_USER) -> None:
-    """Take somebody, by default the bot, out of a channel."""
+    """Take somebody, by default the bot, out of a channel. The app hears when it was the bot."""
     channel = _channel(slack, channel_id)
     slack.workspace.add_channel(replace(channel, members=channel.members - {user}))
+    if user == seed.BOT_USER:
+        slack.announce(_kind(channel, "left"), channel=channel_id, actor_id="U0ANA")
 
 
 def archive(slack: LocalSlack, channel_id: str, *, archived: bool = True) -> None:
     """Archive a channel, or bring it back."""
-    slack.workspace.add_channel(replace(_channel(slack, channel_id), is_archived=archived))
-    kind = "channel_archive" if archived else "channel_unarchive"
+    channel = _channel(slack, channel_id)
+    slack.workspace.add_channel(replace(channel, is_archived=archived))
+    kind = _kind(channel, "archive" if archived else "unarchive")
     slack.announce(kind, channel=channel_id, user="U0ANA")
+
+
+def delete_channel(slack: LocalSlack, channel_id: str) -> None:
+    """Delete a channel with everything in it."""
+    channel = _channel(slack, channel_id)
+    slack.workspace.remove_channel(channel)
+    slack.announce(_kind(channel, "deleted"), channel=channel_id, actor_id="U0ANA")
+
+
+def rename(slack: LocalSlack, channel_id: str, name: str) -> None:
+    """Give a channel another name."""
+    channel = _channel(slack, channel_id)
+    slack.workspace.add_channel(replace(channel, name=name))
+    told = {"id": channel_id, "name": name, "created": int(slack.now())}
+    slack.announce(_kind(channel, "rename"), channel=told)
+
+
+def _kind(channel: Channel, what: str) -> str:
+    """The name of an event about a channel: private ones have names of their own."""
+    return f"{'group' if channel.is_private else 'channel'}_{what}"
 
 
 def change_user(slack: LocalSlack, user_id: str, **flags: bool) -> User:

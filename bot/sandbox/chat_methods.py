@@ -31,6 +31,8 @@ def writable(slack: LocalSlack, channel: Channel) -> None:
     """Raise the SlackError that keeps the bot from posting in a channel."""
     if channel.is_archived:
         raise SlackError("is_archived")
+    if channel.is_im and not slack.manifest.messages_tab:
+        raise SlackError("messages_tab_disabled")
     if seed.BOT_USER in channel.members:
         return
     if channel.is_private:
@@ -102,6 +104,10 @@ def _own_message(slack: LocalSlack, args: Json) -> Message:
     channel = slack.workspace.channels.get(str(args.get("channel")))
     if channel is None:
         raise SlackError("channel_not_found")
+    # Whether Slack lets a bot redraw where it is no member any more is not documented: the
+    # stricter reading, so that an app has to bear it.
+    if seed.BOT_USER not in channel.members:
+        raise SlackError("channel_not_found" if channel.is_private else "not_in_channel")
     message = slack.workspace.message(channel.id, str(args.get("ts")))
     if message is None or message.only_for:
         raise SlackError("message_not_found")
@@ -134,7 +140,7 @@ def update(slack: LocalSlack, args: Json) -> Json:
 def get_permalink(slack: LocalSlack, args: Json) -> Json:
     """chat.getPermalink: a link to the sandbox's own page."""
     channel = slack.workspace.channels.get(str(args.get("channel")))
-    if channel is None:
+    if channel is None or (channel.is_private and seed.BOT_USER not in channel.members):
         raise SlackError("channel_not_found")
     message = slack.workspace.message(channel.id, str(args.get("message_ts")))
     if message is None or message.only_for:

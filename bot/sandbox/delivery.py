@@ -2,14 +2,14 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from time import monotonic, time
 from typing import Any
 
 from aiohttp import ClientError
 
-from bot.sandbox.faults import DELIVERY, Faults
+from bot.sandbox.faults import DELIVERY, Fault, Faults
 from bot.sandbox.request_url import Refused, RequestUrl
 from bot.sandbox.socket_mode import Sockets
 from bot.sandbox.values import Json
@@ -37,6 +37,7 @@ class Delivered:
     transport: str
     ms: int
     error: str | None
+    fault: str | None
     at: float
 
 
@@ -50,8 +51,9 @@ class AppLink:
         request_url: str | None,
         ack_timeout: float,
         retry_delays: tuple[float, ...] = RETRY_DELAYS_S,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
-        self.sockets = Sockets()
+        self.sockets = Sockets(changed)
         self.http = RequestUrl(request_url)
         self.log: deque[Delivered] = deque(maxlen=10_000)
         self._faults = faults
@@ -98,24 +100,37 @@ class AppLink:
     ) -> Ack:
         started = monotonic()
         transport = "socket" if self.sockets.count else "http" if self.http.url else "none"
+        fault = self._faults.take(DELIVERY)
         error, body = None, {}
         try:
             async with asyncio.timeout(self.ack_timeout):
-                body = await self._send(transport, kind, payload, retry)
+                body = await self._send(transport, kind, payload, retry, fault)
         except TimeoutError:
             error = TIMED_OUT
         except (Refused, ClientError, OSError) as failure:
             error = str(failure) if isinstance(failure, Refused) else UNREACHABLE
         ms = int((monotonic() - started) * 1000)
         self.log.append(
-            Delivered(kind=kind, name=name, transport=transport, ms=ms, error=error, at=time())
+            Delivered(
+                kind=kind,
+                name=name,
+                transport=transport,
+                ms=ms,
+                error=error,
+                fault=fault.kind if fault else None,
+                at=time(),
+            )
         )
         return Ack(ms=ms, body=body, error=error)
 
     async def _send(
-        self, transport: str, kind: str, payload: Mapping[str, Any], retry: tuple[int, str]
+        self,
+        transport: str,
+        kind: str,
+        payload: Mapping[str, Any],
+        retry: tuple[int, str],
+        fault: Fault | None,
     ) -> Json:
-        fault = self._faults.take(DELIVERY)
         if fault and fault.kind == "lost":
             await asyncio.Event().wait()
         copies = 2 if fault and fault.kind == "twice" else 1

@@ -62,6 +62,7 @@ DISPATCH = shape(
     {}, {"trigger_actions_on": array(choice("on_enter_pressed", "on_character_entered"), 2)}
 )
 DATE = matching(r"\d{4}-\d{2}-\d{2}", "a date like 2026-01-31")
+TIME = matching(r"([01]\d|2[0-3]):[0-5]\d", "a time like 09:30")
 NUMBER = matching(r"-?\d+(\.\d+)?", "a number in a string")
 
 
@@ -150,6 +151,9 @@ STATEFUL: dict[str, Check] = {
         _initial_is_offered,
     ),
     "datepicker": _element({}, {"placeholder": plain(150), "initial_date": DATE}),
+    "timepicker": _element(
+        {}, {"placeholder": plain(150), "initial_time": TIME, "timezone": string(100)}
+    ),
 }
 ONLY_IN_INPUT: dict[str, Check] = {
     "plain_text_input": _element(

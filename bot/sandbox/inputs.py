@@ -16,6 +16,7 @@ _KEY = {
     "multi_static_select": "selected_options",
     "checkboxes": "selected_options",
     "datepicker": "selected_date",
+    "timepicker": "selected_time",
     "datetimepicker": "selected_date_time",
 }
 _INITIAL = {
@@ -23,6 +24,7 @@ _INITIAL = {
     "selected_option": "initial_option",
     "selected_options": "initial_options",
     "selected_date": "initial_date",
+    "selected_time": "initial_time",
     "selected_date_time": "initial_date_time",
 }
 

@@ -20,8 +20,14 @@ EVENT_SCOPES = {
     "message_metadata_deleted": "metadata.message:read",
     "message_metadata_updated": "metadata.message:read",
     "member_joined_channel": "channels:read",
-    "channel_archive": "channels:read",
-    "channel_unarchive": "channels:read",
+    **{
+        f"channel_{what}": "channels:read"
+        for what in ("archive", "unarchive", "left", "deleted", "rename")
+    },
+    **{
+        f"group_{what}": "groups:read"
+        for what in ("archive", "unarchive", "left", "deleted", "rename")
+    },
     "user_change": "users:read",
     "subteam_members_changed": "usergroups:read",
 }

@@ -17,6 +17,7 @@ _INTERACTIVE = frozenset(
         "plain_text_input",
         "number_input",
         "datepicker",
+        "timepicker",
         "datetimepicker",
     }
 )

@@ -122,6 +122,16 @@ def view_action(user: User, team: Team, view: View, action: Json, trigger_id: st
     }
 
 
+def shortcut(user: User, team: Team, callback_id: str, trigger_id: str, action_ts: str) -> Json:
+    """Return shortcut: what a global shortcut sends. It has no channel and no response_url."""
+    return {
+        **_interaction("shortcut", user, team),
+        "callback_id": callback_id,
+        "trigger_id": trigger_id,
+        "action_ts": action_ts,
+    }
+
+
 def view_submission(user: User, team: Team, view: View, trigger_id: str) -> Json:
     """Return view_submission."""
     return {

@@ -1,19 +1,17 @@
-"""/people, /faults and /calls: JSON over HTTP for the page, the demo and the tests."""
+"""/people: what people do and see, as JSON over HTTP for the page, the demo and the tests."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict
 from typing import Any, TypeAlias
 
 from aiohttp import web
 
-from bot.sandbox import changes, commands, seed, seen
+from bot.sandbox import changes, commands, seed, seen, shortcuts
 from bot.sandbox.acts import NotPossible, Outcome
+from bot.sandbox.bodies import bad, json_body
 from bot.sandbox.local_slack import LocalSlack
 from bot.sandbox.people import People
 from bot.sandbox.values import Json
-from bot.sandbox.web_api import WebApi
 
 LONGEST_WAIT_S = 60.0
 COALESCE_S = 0.01
@@ -24,9 +22,8 @@ Change: TypeAlias = Callable[[Mapping[str, Any]], object]
 class PeopleApi:
     """Routes acts and changes; a body that lacks a field, or asks the impossible, gets 400."""
 
-    def __init__(self, slack: LocalSlack, api: WebApi) -> None:
+    def __init__(self, slack: LocalSlack) -> None:
         self._slack = slack
-        self._api = api
         self._people = People(slack)
 
     def routes(self) -> list[web.RouteDef]:
@@ -34,12 +31,6 @@ class PeopleApi:
         return [
             web.get("/people/state", self._state),
             web.post("/people/{act}", self._act),
-            web.get("/faults", self._faults),
-            web.post("/faults", self._add_fault),
-            web.delete("/faults", self._clear_faults),
-            web.post("/faults/socket", self._disturb),
-            web.get("/calls", self._calls),
-            web.delete("/calls", self._clear_calls),
         ]
 
     def _acts(self) -> Mapping[str, Act]:
@@ -65,6 +56,7 @@ class PeopleApi:
             "submit": lambda b: people.submit(b["user"], b.get("values") or {}),
             "close": lambda b: people.close(b["user"], everything=b.get("everything", False)),
             "open_home": lambda b: people.open_home(b["user"], b.get("tab", "home")),
+            "shortcut": lambda b: shortcuts.shortcut(slack, b["user"], b["callback_id"]),
             "slash": lambda b: commands.slash(
                 slack,
                 b["user"],
@@ -83,6 +75,8 @@ class PeopleApi:
             "delete": lambda b: changes.delete_message(slack, b["channel"], b["ts"]),
             "join": lambda b: changes.join(slack, b["channel"], b.get("member", seed.BOT_USER)),
             "leave": lambda b: changes.leave(slack, b["channel"], b.get("member", seed.BOT_USER)),
+            "delete_channel": lambda b: changes.delete_channel(slack, b["channel"]),
+            "rename": lambda b: changes.rename(slack, b["channel"], b["name"]),
             "archive": lambda b: changes.archive(
                 slack, b["channel"], archived=b.get("archived", True)
             ),
@@ -94,7 +88,7 @@ class PeopleApi:
         query = request.query
         user = query.get("user", "")
         if user not in self._slack.workspace.users:
-            return _bad(f"there is no user {user!r}")
+            return bad(f"there is no user {user!r}")
         wait = min(float(query.get("wait", 0)), LONGEST_WAIT_S)
         if wait > 0:
             since = int(query.get("since", 0))
@@ -105,7 +99,7 @@ class PeopleApi:
         return web.json_response(seen.state(self._slack, user, query.get("channel")))
 
     async def _act(self, request: web.Request) -> web.Response:
-        name, body = request.match_info["act"], await _body(request)
+        name, body = request.match_info["act"], await json_body(request)
         act, change = self._acts().get(name), self._changes().get(name)
         try:
             if name == "request_url":
@@ -117,9 +111,9 @@ class PeopleApi:
                 change(body)
                 return web.json_response({"ok": True})
         except KeyError as missing:
-            return _bad(f"{name} needs {missing}")
+            return bad(f"{name} needs {missing}")
         except NotPossible as impossible:
-            return _bad(str(impossible))
+            return bad(str(impossible))
         return web.json_response({"ok": False, "error": f"no act {name}"}, status=404)
 
     def _shown(self, user: str, outcome: Outcome) -> Json:
@@ -130,54 +124,3 @@ class PeopleApi:
     async def _set_request_url(self, body: Mapping[str, Any]) -> bool:
         self._slack.app.http.url = body["url"]
         return body["url"] is None or await self._slack.app.http.verify()
-
-    async def _faults(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._slack.faults.pending())
-
-    async def _add_fault(self, request: web.Request) -> web.Response:
-        try:
-            fault = self._slack.faults.add_json(await _body(request))
-        except ValueError as wrong:
-            return _bad(str(wrong))
-        return web.json_response({"ok": True, **asdict(fault)})
-
-    async def _clear_faults(self, _request: web.Request) -> web.Response:
-        self._slack.faults.clear()
-        return web.json_response({"ok": True})
-
-    async def _disturb(self, request: web.Request) -> web.Response:
-        body = await _body(request)
-        try:
-            most = body.get("connections")
-            disturbed = await self._slack.app.sockets.disturb(
-                str(body.get("action")), most if isinstance(most, int) else None
-            )
-        except ValueError as wrong:
-            return _bad(str(wrong))
-        return web.json_response({"ok": True, "connections": disturbed})
-
-    async def _calls(self, request: web.Request) -> web.Response:
-        method = request.query.get("method")
-        calls = [asdict(one) for one in self._api.calls if method in (None, one.method)]
-        deliveries = [asdict(one) for one in self._slack.app.log]
-        return web.json_response({"calls": calls, "deliveries": deliveries})
-
-    async def _clear_calls(self, _request: web.Request) -> web.Response:
-        self._api.calls.clear()
-        self._slack.app.log.clear()
-        return web.json_response({"ok": True})
-
-
-async def _body(request: web.Request) -> Json:
-    # Only JSON: a page elsewhere cannot send it here without being asked first (CORS).
-    document = None
-    if request.content_type == "application/json":
-        with contextlib.suppress(ValueError):
-            document = await request.json()
-    if not isinstance(document, dict):
-        raise web.HTTPBadRequest(text="the body must be a JSON object")
-    return document
-
-
-def _bad(problem: str) -> web.Response:
-    return web.json_response({"ok": False, "error": problem}, status=400)

@@ -101,6 +101,10 @@ class Person:
         """Type a slash command, `/checkpoints list` for example."""
         return await self._act("slash", text=text, channel=channel, in_thread=in_thread)
 
+    async def shortcut(self, callback_id: str) -> Result:
+        """Pick a global shortcut of the app."""
+        return await self._act("shortcut", callback_id=callback_id)
+
     async def say(self, text: str, channel: str = HOME_CHANNEL) -> None:
         """Post an ordinary message."""
         await self._post("say", text=text, channel=channel)
@@ -124,6 +128,14 @@ class Person:
     async def archive(self, channel: str, *, archived: bool = True) -> None:
         """Archive a channel, or bring it back."""
         await self._post("archive", channel=channel, archived=archived)
+
+    async def delete_channel(self, channel: str) -> None:
+        """Delete a channel with everything in it."""
+        await self._post("delete_channel", channel=channel)
+
+    async def rename_channel(self, channel: str, name: str) -> None:
+        """Give a channel another name."""
+        await self._post("rename", channel=channel, name=name)
 
     async def change_user(self, member: str, **flags: bool) -> None:
         """Change what a user is: `deleted=True`, `is_restricted=True`, ..."""

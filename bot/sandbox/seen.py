@@ -93,10 +93,20 @@ def messages(slack: LocalSlack, user: str, channel: str) -> list[Json]:
     ]
 
 
+def _channels(slack: LocalSlack, user_id: str) -> list[Channel]:
+    """Return where a person is; the app is listed before anybody wrote there, as in Slack."""
+    workspace = slack.workspace
+    mine = [c for c in workspace.channels.values() if user_id in c.members]
+    user = workspace.users[user_id]
+    if any(c.is_im for c in mine) or user.is_bot or user.is_stranger:
+        return mine
+    return [*mine, workspace.unopened(user_id)]
+
+
 def state(slack: LocalSlack, user: str, channel: str | None = None) -> Json:
     """Return everything a person sees; `channel` limits the messages to one channel."""
     workspace = slack.workspace
-    mine = [c for c in workspace.channels.values() if user in c.members]
+    mine = _channels(slack, user)
     stack = slack.modals.stack(user)
     return {
         "revision": workspace.revision,
@@ -108,6 +118,9 @@ def state(slack: LocalSlack, user: str, channel: str | None = None) -> Json:
             "request_url": slack.app.http.url is not None,
         },
         "home_tab": slack.manifest.home_tab,
+        "messages_tab": slack.manifest.messages_tab,
+        "messages_read_only": slack.manifest.messages_read_only,
+        "faults": len(slack.faults.pending()),
         "commands": [
             {
                 "command": one.command,
@@ -115,6 +128,10 @@ def state(slack: LocalSlack, user: str, channel: str | None = None) -> Json:
                 "usage_hint": one.usage_hint,
             }
             for one in slack.manifest.commands
+        ],
+        "shortcuts": [
+            {"name": one.name, "callback_id": one.callback_id, "description": one.description}
+            for one in slack.manifest.shortcuts
         ],
         "users": [_user(one) for one in workspace.users.values()],
         "groups": [

@@ -21,6 +21,7 @@ from bot.sandbox.pacing import Pacer
 from bot.sandbox.people_api import PeopleApi
 from bot.sandbox.person import Person
 from bot.sandbox.tickets import Tickets
+from bot.sandbox.trouble_api import TroubleApi
 from bot.sandbox.web_api import WebApi
 from bot.sandbox.workspace import Workspace, seeded
 
@@ -50,6 +51,7 @@ class Sandbox:
         port: int = 0,
         request_url: str | None = None,
         rate_limits: bool = False,
+        rate_scale: float = 1.0,
         ack_timeout: float = 3.0,
         trigger_ttl: float = 3.0,
         retry_delays: tuple[float, ...] = RETRY_DELAYS_S,
@@ -66,12 +68,13 @@ class Sandbox:
             modals=Modals(self.workspace),
             tickets=Tickets(now, trigger_ttl),
             faults=self.faults,
-            pacer=Pacer(now, enabled=rate_limits),
+            pacer=Pacer(now, enabled=rate_limits, scale=rate_scale),
             app=AppLink(
                 faults=self.faults,
                 request_url=request_url,
                 ack_timeout=ack_timeout,
                 retry_delays=retry_delays,
+                changed=self.workspace.touch,
             ),
             now=now,
         )
@@ -126,7 +129,8 @@ class Sandbox:
 
     def _application(self) -> web.Application:
         application = web.Application(client_max_size=8 * 1024 * 1024, middlewares=[_hardened])
-        application.add_routes(PeopleApi(self.slack, self.api).routes())
+        application.add_routes(PeopleApi(self.slack).routes())
+        application.add_routes(TroubleApi(self.slack, self.api).routes())
         application.add_routes(
             [
                 web.route("*", "/api/{method}", self.api.handle),

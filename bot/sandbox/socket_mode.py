@@ -6,6 +6,7 @@ Source: https://docs.slack.dev/apis/events-api/using-socket-mode.
 import asyncio
 import json
 import secrets
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -32,9 +33,13 @@ class Connection:
 
 
 class Sockets:
-    """The app's open connections; a payload goes to any one of them, in turn."""
+    """The app's open connections; a payload goes to any one of them, in turn.
 
-    def __init__(self) -> None:
+    `changed` is called when a connection opened or closed.
+    """
+
+    def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
+        self._changed = changed
         self._tickets: set[str] = set()
         self._open: list[Connection] = []
         self._turn = 0
@@ -63,6 +68,7 @@ class Sockets:
             return socket
         connection = Connection(request, socket)
         self._open.append(connection)
+        self._changed()
         try:
             await socket.send_json(self._hello())
             async for message in socket:
@@ -144,3 +150,4 @@ class Sockets:
     def _forget(self, connection: Connection) -> None:
         if connection in self._open:
             self._open.remove(connection)
+            self._changed()

@@ -70,6 +70,12 @@ class Workspace:
         self.messages.setdefault(channel.id, [])
         self.touch()
 
+    def remove_channel(self, channel: Channel) -> None:
+        """Take a channel and all its messages away."""
+        self.channels.pop(channel.id, None)
+        self.messages.pop(channel.id, None)
+        self.touch()
+
     def named(self, name: str) -> Channel | None:
         """Return the channel called `name` (with or without `#`), if any."""
         plain = name.removeprefix("#")
@@ -79,11 +85,13 @@ class Workspace:
         """Return the app's direct messages with a user, opened on first use."""
         channel_id = f"D{user_id[1:]}"
         if channel_id not in self.channels:
-            members = frozenset({user_id, seed.BOT_USER})
-            self.add_channel(
-                Channel(id=channel_id, name="directmessage", members=members, is_im=True)
-            )
+            self.add_channel(self.unopened(user_id))
         return self.channels[channel_id]
+
+    def unopened(self, user_id: str) -> Channel:
+        """Return what the app's direct messages with a user will be once they are opened."""
+        members = frozenset({user_id, seed.BOT_USER})
+        return Channel(id=f"D{user_id[1:]}", name="directmessage", members=members, is_im=True)
 
     def message(self, channel_id: str, ts: str) -> Message | None:
         """Return a message by its place, ephemeral ones too, if it is there."""

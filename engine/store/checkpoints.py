@@ -34,6 +34,10 @@ _checkpoint = table_of(CheckpointRow)
 _decision = table_of(DecisionRow)
 
 
+Persons = frozenset[PersonId] | None
+"""The ids that one person is or was known by; None for anybody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """Where a page ended: the last row's deadline and id."""
@@ -108,7 +112,7 @@ def load(tx: Tx, checkpoint_id: str) -> Checkpoint | None:
     if not is_storable(checkpoint_id):
         return None
     row = tx.run(sa.select(_checkpoint).where(_checkpoint.c.id == checkpoint_id)).one_or_none()
-    return None if row is None else _value(row)
+    return None if row is None else from_row(row)
 
 
 def newest(tx: Tx, run_id: str, task_id: str) -> str | None:
@@ -187,6 +191,7 @@ def save_wait(tx: Tx, checkpoint: Checkpoint) -> None:
             expires_at=checkpoint.expires_at,
             escalated_at=checkpoint.escalated_at,
             could_decide=checkpoint.could_decide,
+            untold=checkpoint.untold,
             version=checkpoint.version,
         )
     )
@@ -194,7 +199,7 @@ def save_wait(tx: Tx, checkpoint: Checkpoint) -> None:
 
 def due(tx: Tx, now: datetime, limit: int) -> list[Checkpoint]:
     """Pending checkpoints whose deadline has passed, the oldest first."""
-    return _values(
+    return read_all(
         tx,
         sa.select(_checkpoint)
         .where(_checkpoint.c.state == CheckpointState.PENDING, _checkpoint.c.expires_at <= now)
@@ -216,6 +221,8 @@ def pending(
     tenants: Sequence[str] | None = None,
     dag: str | None = None,
     after: Cursor | None = None,
+    by: Persons = None,
+    asked_by: Persons = None,
 ) -> list[Checkpoint]:
     """What waits for people now, the earliest deadline first, after a cursor."""
     query = sa.select(_checkpoint).where(
@@ -225,12 +232,24 @@ def pending(
         query = query.where(_checkpoint.c.tenant.in_(tenants))
     if dag is not None:
         query = query.where(_checkpoint.c.dag_name == dag)
+    if by is not None:
+        query = query.where(decided_by(by))
+    if asked_by is not None:
+        query = query.where(_checkpoint.c.requester.in_(asked_by))
     if after is not None:
         query = query.where(
             sa.tuple_(_checkpoint.c.expires_at, _checkpoint.c.id)
             > sa.tuple_(sa.literal(after.expires_at, _checkpoint.c.expires_at.type), after.id)
         )
-    return _values(tx, query.order_by(_checkpoint.c.expires_at, _checkpoint.c.id).limit(limit))
+    return read_all(tx, query.order_by(_checkpoint.c.expires_at, _checkpoint.c.id).limit(limit))
+
+
+def decided_by(persons: frozenset[PersonId]) -> sa.ColumnElement[bool]:
+    """That one of these persons answered a checkpoint, whatever they said."""
+    answered = sa.select(_decision.c.id).where(
+        _decision.c.checkpoint_id == _checkpoint.c.id, _decision.c.person_id.in_(persons)
+    )
+    return answered.exists()
 
 
 def listed(
@@ -253,13 +272,13 @@ def listed(
         if value is not None:
             query = query.where(column == value)
     newest_first = query.order_by(_checkpoint.c.created_at.desc(), _checkpoint.c.id.desc())
-    return _values(tx, newest_first.limit(limit))
+    return read_all(tx, newest_first.limit(limit))
 
 
 def pending_in(tx: Tx, run_id: str) -> list[Checkpoint]:
     """What people are asked in this run, as recorded."""
     here = sa.and_(_checkpoint.c.run_id == run_id, _checkpoint.c.state == CheckpointState.PENDING)
-    return _values(tx, sa.select(_checkpoint).where(here))
+    return read_all(tx, sa.select(_checkpoint).where(here))
 
 
 def count_pending(tx: Tx) -> int:
@@ -276,9 +295,9 @@ def oldest_pending(tx: Tx) -> datetime | None:
     return found
 
 
-def add_decision(tx: Tx, decision: Decision, trace: Sequence[Finding]) -> None:
-    """Append a decision with the trace of the rules it passed."""
-    tx.run(
+def add_decision(tx: Tx, decision: Decision, trace: Sequence[Finding]) -> int:
+    """Append a decision with the trace of the rules it passed; returns its number."""
+    inserted = tx.run(
         _decision.insert().values(
             checkpoint_id=decision.checkpoint_id,
             person_id=decision.person_id,
@@ -296,6 +315,7 @@ def add_decision(tx: Tx, decision: Decision, trace: Sequence[Finding]) -> None:
             broke_glass=decision.broke_glass,
         )
     )
+    return int(inserted.inserted_primary_key[0])  # type: ignore[index]
 
 
 def decisions(tx: Tx, checkpoint_id: str) -> list[Decision]:
@@ -309,6 +329,7 @@ def decisions(tx: Tx, checkpoint_id: str) -> list[Decision]:
     today = links.persons_of_today(tx, named)
     return [
         Decision(
+            id=row.id,
             checkpoint_id=CheckpointId(row.checkpoint_id),
             person_id=today[row.person_id],
             for_person=None if row.for_person is None else today[row.for_person],
@@ -360,11 +381,13 @@ def _identity(text: str, surface: Surface) -> Identity:
     return Identity(IdentityKind(kind), realm, subject)
 
 
-def _values(tx: Tx, query: sa.Select[Any]) -> list[Checkpoint]:
-    return [_value(row) for row in tx.run(query)]
+def read_all(tx: Tx, query: sa.Select[Any]) -> list[Checkpoint]:
+    """The checkpoints that a selection of whole rows finds, in its order."""
+    return [from_row(row) for row in tx.run(query)]
 
 
-def _value(row: sa.Row[Any]) -> Checkpoint:
+def from_row(row: sa.Row[Any]) -> Checkpoint:
+    """The checkpoint that a row of the table holds."""
     return Checkpoint(
         id=CheckpointId(row.id),
         run_id=RunId(row.run_id),
@@ -389,6 +412,7 @@ def _value(row: sa.Row[Any]) -> Checkpoint:
         elsewhere=_elsewhere(row.request.get("elsewhere")),
         escalated_at=row.escalated_at,
         could_decide=row.could_decide,
+        untold=row.untold,
     )
 
 

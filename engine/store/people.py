@@ -37,6 +37,7 @@ class GrantRecord:
     source: str
     granted_by: str
     granted_at: datetime
+    number: int
 
 
 def person_of(tx: Tx, identity: Identity) -> PersonId | None:
@@ -118,6 +119,16 @@ def identities_of(tx: Tx, person_id: PersonId) -> tuple[Identity, ...]:
     return tuple(Identity(IdentityKind(row.kind), row.realm, row.subject) for row in rows)
 
 
+def identities_of_all(tx: Tx, person_ids: Iterable[str]) -> dict[PersonId, tuple[Identity, ...]]:
+    """All accounts of each of these persons; those without any are left out."""
+    query = sa.select(_identity).where(_identity.c.person_id.in_(set(person_ids)))
+    found: dict[PersonId, tuple[Identity, ...]] = {}
+    for row in tx.run(query):
+        account = Identity(IdentityKind(row.kind), row.realm, row.subject)
+        found[row.person_id] = (*found.get(row.person_id, ()), account)
+    return found
+
+
 def grants(tx: Tx, tenant: str) -> list[Grant]:
     """The active grants of a tenant, as the policy reads them."""
     return [
@@ -126,6 +137,8 @@ def grants(tx: Tx, tenant: str) -> list[Grant]:
             record.tenant,
             record.role,
             f"{record.source}: {record.principal}",
+            record.number,
+            record.granted_at,
         )
         for record in active_grants(tx, tenant)
     ]
@@ -145,6 +158,7 @@ def active_grants(tx: Tx, tenant: str | None = None) -> list[GrantRecord]:
             row.source,
             row.granted_by,
             row.granted_at,
+            row.id,
         )
         for row in rows
     ]
@@ -206,6 +220,11 @@ _KIND_OF = {
     IdentityKind.SLACK: PrincipalKind.SLACK_USER,
     IdentityKind.OS: PrincipalKind.OS_USER,
 }
+
+
+def account_kind(principal: Principal) -> IdentityKind | None:
+    """Of which kind the account is that a principal names; None for a group or an address."""
+    return next((kind for kind, named in _KIND_OF.items() if named is principal.kind), None)
 
 
 def seen_with(tx: Tx, subjects: Iterable[str]) -> list[Seen]:

@@ -1,6 +1,7 @@
 """Copies of cards: where each stands, what it shows, and what it should show."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -20,6 +21,7 @@ class PostingState(StrEnum):
     WANTED = "wanted"
     POSTED = "posted"
     HELD = "held"  # the surface refuses for now: not invited, no such channel, archived
+    GONE = "gone"  # deleted by hand; another one was asked for if one was needed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,7 @@ class Posting:
     checkpoint_id: CheckpointId
     surface: str
     place: str
+    asked_place: str
     handle: str | None
     shown_version: int
     wanted_version: int
@@ -37,13 +40,21 @@ class Posting:
     error: str | None
 
 
-def want(tx: Tx, checkpoint_id: str, surface: str, place: str, version: int) -> int:
-    """Ask for a new copy of a card; returns its id."""
+def want(
+    tx: Tx,
+    checkpoint_id: str,
+    surface: str,
+    place: str,
+    version: int,
+    due_at: datetime | None = None,
+) -> int:
+    """Ask for a new copy of a card, due now unless a time is given; returns its id."""
     inserted = tx.run(
         _posting.insert().values(
             checkpoint_id=checkpoint_id,
             surface=surface,
             place=place,
+            asked_place=place,
             shown_version=0,
             wanted_version=version,
             state=PostingState.WANTED,
@@ -51,7 +62,7 @@ def want(tx: Tx, checkpoint_id: str, surface: str, place: str, version: int) -> 
         )
     )
     posting_id = int(inserted.inserted_primary_key[0])  # type: ignore[index]
-    _ask(tx, checkpoint_id, posting_id)
+    ask(tx, checkpoint_id, posting_id, due_at)
     return posting_id
 
 
@@ -65,10 +76,17 @@ def adopt(tx: Tx, checkpoint_id: str, surface: str, place: str, handle: str) -> 
         return None
     posting_id = _unposted(tx, checkpoint_id, surface)
     if posting_id is None:
-        posting_id = want(tx, checkpoint_id, surface, place, version=1)
+        posting_id = want(tx, checkpoint_id, surface, _asked(tx, checkpoint_id, place), version=1)
     posted(tx, posting_id, place, handle, version=0)
-    _ask(tx, checkpoint_id, posting_id)
+    ask(tx, checkpoint_id, posting_id)
     return posting_id
+
+
+def _asked(tx: Tx, checkpoint_id: str, place: str) -> str:
+    """Where a copy that turned up at `place` was asked for, as far as the others tell."""
+    others = of_checkpoint(tx, checkpoint_id)
+    here = [other for other in others if other.place == place]
+    return next((other.asked_place for other in here or others), place)
 
 
 def _unposted(tx: Tx, checkpoint_id: str, surface: str) -> int | None:
@@ -91,23 +109,26 @@ def is_known(tx: Tx, surface: str, place: str, handle: str) -> bool:
     return tx.run(query).one_or_none() is not None
 
 
-def forget(tx: Tx, surface: str, place: str, handle: str) -> None:
-    """A copy is gone, and wanted anew."""
-    found = tx.run(
-        sa.select(_posting.c.id, _posting.c.checkpoint_id).where(_at(surface, place, handle))
-    ).one()
-    tx.run(
-        _posting.update()
-        .where(_posting.c.id == found.id)
-        .values(handle=None, shown_version=0, state=PostingState.WANTED, posted_at=None)
+def forget(tx: Tx, posting_id: int) -> None:
+    """A copy is gone. Its handle stays known: late news of it is no news of another copy."""
+    here = _posting.c.id == posting_id
+    tx.run(_posting.update().where(here).values(state=PostingState.GONE, error=None))
+
+
+def count_gone(tx: Tx, checkpoint_id: str, asked_place: str) -> int:
+    """How many copies that were asked for at a place are gone."""
+    query = sa.select(sa.func.count()).where(
+        _posting.c.checkpoint_id == checkpoint_id,
+        _posting.c.asked_place == asked_place,
+        _posting.c.state == PostingState.GONE,
     )
-    _ask(tx, found.checkpoint_id, found.id)
+    return int(tx.run(query).scalar_one())
 
 
-def checkpoint_of(tx: Tx, surface: str, place: str, handle: str) -> str | None:
-    """The checkpoint whose card this copy is; None for none of ours."""
-    query = sa.select(_posting.c.checkpoint_id).where(_at(surface, place, handle))
-    return tx.run(query).scalar_one_or_none()
+def find(tx: Tx, surface: str, place: str, handle: str) -> Posting | None:
+    """The copy that stands, or stood, there; None for none of ours."""
+    row = tx.run(sa.select(_posting).where(_at(surface, place, handle))).one_or_none()
+    return None if row is None else _posting_value(row)
 
 
 def move(tx: Tx, surface: str, old: str, new: str) -> None:
@@ -120,21 +141,27 @@ def want_true(tx: Tx, checkpoint_id: str, version: int) -> None:
     """Every copy of this card should show at least this version."""
     tx.run(
         _posting.update()
-        .where(_posting.c.checkpoint_id == checkpoint_id, _posting.c.wanted_version < version)
+        .where(
+            _posting.c.checkpoint_id == checkpoint_id,
+            _posting.c.wanted_version < version,
+            _posting.c.state != PostingState.GONE,
+        )
         .values(wanted_version=version)
     )
     for posting in of_checkpoint(tx, checkpoint_id):
-        _ask(tx, checkpoint_id, posting.id)
+        ask(tx, checkpoint_id, posting.id)
 
 
 def load(tx: Tx, posting_id: int) -> Posting:
-    """One copy of a card."""
+    """One copy of a card, even one that is gone."""
     return _posting_value(tx.run(sa.select(_posting).where(_posting.c.id == posting_id)).one())
 
 
 def of_checkpoint(tx: Tx, checkpoint_id: str) -> list[Posting]:
-    """Every copy of a card, the first asked for first."""
-    query = sa.select(_posting).where(_posting.c.checkpoint_id == checkpoint_id)
+    """Every copy of a card that is not gone, the first asked for first."""
+    query = sa.select(_posting).where(
+        _posting.c.checkpoint_id == checkpoint_id, _posting.c.state != PostingState.GONE
+    )
     return [_posting_value(row) for row in tx.run(query.order_by(_posting.c.id))]
 
 
@@ -150,6 +177,7 @@ def posted(tx: Tx, posting_id: int, place: str, handle: str, version: int) -> No
             state=PostingState.POSTED,
             error=None,
             posted_at=tx.now,
+            checked_at=tx.now,
         )
     )
 
@@ -158,8 +186,8 @@ def shown(tx: Tx, posting_id: int, version: int) -> bool:
     """A copy now shows `version`; True when that is what it should show."""
     tx.run(
         _posting.update()
-        .where(_posting.c.id == posting_id)
-        .values(shown_version=version, error=None)
+        .where(_posting.c.id == posting_id, _posting.c.state != PostingState.GONE)
+        .values(shown_version=version, state=PostingState.POSTED, error=None, checked_at=tx.now)
     )
     still_wanted = sa.select(_posting.c.id).where(
         _posting.c.id == posting_id, _posting.c.wanted_version > version
@@ -171,13 +199,8 @@ def hold(tx: Tx, posting_id: int, error: str) -> None:
     """The surface refuses this copy for now."""
     tx.run(
         _posting.update()
-        .where(_posting.c.id == posting_id)
-        .values(
-            error=error,
-            state=sa.case(
-                (_posting.c.handle.is_(None), PostingState.HELD.value), else_=_posting.c.state
-            ),
-        )
+        .where(_posting.c.id == posting_id, _posting.c.state != PostingState.GONE)
+        .values(error=error, state=PostingState.HELD, checked_at=tx.now)
     )
 
 
@@ -187,9 +210,10 @@ def _at(surface: str, place: str, handle: str) -> sa.ColumnElement[bool]:
     )
 
 
-def _ask(tx: Tx, checkpoint_id: str, posting_id: int) -> None:
-    kind = outbox.DeliveryKind.POSTING
-    outbox.ask(tx, kind, checkpoint_id, f"posting:{posting_id}", posting_id=posting_id)
+def ask(tx: Tx, checkpoint_id: str, posting_id: int, due_at: datetime | None = None) -> None:
+    """Have a copy made true, now unless a time is given."""
+    kind, key = outbox.DeliveryKind.POSTING, f"posting:{posting_id}"
+    outbox.ask(tx, kind, checkpoint_id, key, posting_id=posting_id, due_at=due_at)
 
 
 def _posting_value(row: sa.Row[Any]) -> Posting:
@@ -198,6 +222,7 @@ def _posting_value(row: sa.Row[Any]) -> Posting:
         checkpoint_id=CheckpointId(row.checkpoint_id),
         surface=row.surface,
         place=row.place,
+        asked_place=row.asked_place,
         handle=row.handle,
         shown_version=row.shown_version,
         wanted_version=row.wanted_version,

@@ -156,7 +156,7 @@ def listed(
     if state is not None:
         query = query.where(_run.c.state == state)
     newest_first = query.order_by(_run.c.created_at.desc(), _run.c.id.desc()).limit(limit)
-    return [_value(row) for row in tx.run(newest_first)]
+    return read_all(tx, newest_first)
 
 
 def of_tick(tx: Tx, tenant: str, dag_name: str, tick: datetime) -> RunId | None:
@@ -212,6 +212,11 @@ def reopen(tx: Tx, run_id: str) -> None:
             lease_expires_at=None,
         )
     )
+
+
+def read_all(tx: Tx, query: sa.Select[Any]) -> list[Run]:
+    """The runs that a selection of whole rows finds, in its order."""
+    return [_value(row) for row in tx.run(query)]
 
 
 def _value(row: sa.Row[Any]) -> Run:

@@ -96,23 +96,37 @@ class TaskRecord:
 def records(tx: Tx, run_id: str) -> dict[TaskId, TaskRecord]:
     """The tasks of a run in the order they were declared."""
     rows = tx.run(sa.select(_task).where(_task.c.run_id == run_id).order_by(_task.c.position))
-    return {
-        TaskId(row.task_id): TaskRecord(
-            id=TaskId(row.task_id),
-            state=TaskState(row.state),
-            attempt=row.attempt,
-            attempts_before=row.attempts_before,
-            not_before=row.not_before,
-            started_at=row.started_at,
-            ended_at=row.ended_at,
-            pgid=row.pgid,
-            process_started=row.process_started,
-            output=row.output,
-            error=row.error,
-            log_tail=row.log_tail,
-        )
-        for row in rows
-    }
+    return {TaskId(row.task_id): _record(row) for row in rows}
+
+
+def record(tx: Tx, run_id: str, task_id: str) -> TaskRecord | None:
+    """One task of a run; None when the run has no such task."""
+    query = sa.select(_task).where(_task.c.run_id == run_id, _task.c.task_id == task_id)
+    row = tx.run(query).one_or_none()
+    return None if row is None else _record(row)
+
+
+def _record(row: sa.Row[Any]) -> TaskRecord:
+    return TaskRecord(
+        id=TaskId(row.task_id),
+        state=TaskState(row.state),
+        attempt=row.attempt,
+        attempts_before=row.attempts_before,
+        not_before=row.not_before,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        pgid=row.pgid,
+        process_started=row.process_started,
+        output=row.output,
+        error=row.error,
+        log_tail=row.log_tail,
+    )
+
+
+def states(tx: Tx, run_id: str) -> dict[TaskId, TaskState]:
+    """Where the tasks of a run stand."""
+    query = sa.select(_task.c.task_id, _task.c.state).where(_task.c.run_id == run_id)
+    return {TaskId(row.task_id): TaskState(row.state) for row in tx.run(query)}
 
 
 def views(tx: Tx, run_id: str) -> dict[TaskId, TaskView]:

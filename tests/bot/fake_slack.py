@@ -1,7 +1,7 @@
 """A Slack without sockets: it remembers what was said, and knows people and groups."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -60,6 +60,8 @@ class FakeSlack:
 
     def __init__(self) -> None:
         self.said: list[Said] = []
+        self.notes: list[Said] = []  # direct messages
+        self.closed: dict[str, SlackError] = {}  # who cannot be written to
         self.accounts: dict[str, Account] = {}
         self.groups: dict[str, frozenset[str]] = {}
         self.addresses: dict[str, str] = {}
@@ -67,6 +69,9 @@ class FakeSlack:
 
     async def post(self, channel: str, text: str, blocks: Any, **more: Any) -> Posted:
         said = Said(channel, text, blocks, more.get("thread"), bool(more.get("broadcast")))
+        if channel.startswith("D"):
+            self.notes.append(said)
+            return Posted(channel, f"{len(self.notes)}.1")
         self.said.append(said)
         return Posted(channel, f"{len(self.said)}.0")
 
@@ -74,6 +79,14 @@ class FakeSlack:
         said = self.said[int(float(ts)) - 1]
         assert said.channel == channel
         said.updates.append(f"{text} {words(blocks)}")
+
+    async def direct(self, user: str) -> str:
+        if user in self.closed:
+            raise self.closed[user]
+        return f"D{user[1:]}"
+
+    async def permalink(self, channel: str, ts: str) -> str:
+        return f"https://home.slack.example/archives/{channel}/p{ts.replace('.', '')}"
 
     async def channel(self, wanted: str) -> Channel:
         return Channel(f"C0{wanted.strip('#').upper()}", is_externally_shared=False)
@@ -126,10 +139,10 @@ class Bot:
         ]
 
 
-def bot_on(store: Store, clock: FakeClock) -> Bot:
+def bot_on(store: Store, clock: FakeClock, **changes: Any) -> Bot:
     """A bot on this store, whose cards go to #approvals."""
     slack = FakeSlack()
     known = cast("Slack", slack)
     directory = Directory(known, HOME, clock, partial(store.read, granted_groups))
-    notifier = Notifier(store, known, SETTINGS, directory)
+    notifier = Notifier(store, known, replace(SETTINGS, **changes), directory)
     return Bot(store, clock, slack, Outbox(store, notifier, "test"))

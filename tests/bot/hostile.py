@@ -15,18 +15,22 @@ from engine import (
     Elsewhere,
     Escalation,
     Fact,
+    Failure,
     Finding,
     InputField,
     InputType,
     Policy,
+    Progress,
     ReasonRule,
     ReviewView,
     Role,
     Rule,
     RunCause,
     RunState,
+    Stage,
     StillAsked,
     TaskId,
+    TaskState,
 )
 from tests.bot import views
 
@@ -145,6 +149,34 @@ _asked = st.builds(
 )
 
 
+_stages = st.builds(
+    Stage,
+    st.lists(st.tuples(text.map(TaskId), st.sampled_from(TaskState)), min_size=1, max_size=3).map(
+        tuple
+    ),
+    st.integers(0, 40),
+)
+_counts = st.sampled_from([0, 1, 9_999])
+
+
+@st.composite
+def _progress(draw: st.DrawFn, here: TaskId) -> Progress:
+    before = draw(st.lists(_stages, max_size=3))
+    after = draw(st.lists(_stages, max_size=3))
+    middle = Stage(((here, draw(st.sampled_from(TaskState))),))
+    return Progress((*before, middle, *after), draw(_counts), draw(_counts))
+
+
+_failures = st.builds(
+    Failure,
+    task=text.map(TaskId),
+    error=text,
+    attempt=st.integers(1, 9),
+    attempts=st.integers(1, 9),
+    log_tail=text,
+)
+
+
 @st.composite
 def _review(draw: st.DrawFn, made: ReviewView) -> ReviewView:
     signer = None if made.signed_by is None else replace(made.signed_by, name=draw(text))
@@ -229,6 +261,8 @@ def _view(draw: st.DrawFn, among: Sequence[CheckpointView]) -> CheckpointView:
         channel=draw(st.none() | text),
         run=run,
         gate_note=draw(st.none() | text),
+        progress=draw(st.none() | _progress(request.task_id)),
+        failure=draw(st.none() | _failures),
     )
 
 

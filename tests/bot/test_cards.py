@@ -7,8 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.cards import approval_card, expired_notice, metadata, run_result
+from bot.cards import approval_card, expired_notice, metadata
 from bot.nudges import escalated, reminder, undecidable
+from bot.outcomes import run_result
 from bot.sandbox.limits import check_message
 from bot.tokens import parse_target
 from engine import (

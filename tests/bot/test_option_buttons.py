@@ -67,7 +67,7 @@ def press(action_id: str) -> Click:
         target=Target(CHECKPOINT_ID, DIGEST),
         trigger_id="1.2.3",
         place=Place(channel="C0DEPLOY", message_ts="1.2", is_ephemeral=False),
-        is_in_view=False,
+        is_in_modal=False,
     )
 
 

@@ -131,7 +131,7 @@ def test_a_click_in_a_message() -> None:
         target=TARGET,
         trigger_id="1.2.3",
         place=Place(channel="C0DEPLOY", message_ts="1767362520.000100", is_ephemeral=False),
-        is_in_view=False,
+        is_in_modal=False,
     )
 
 
@@ -139,7 +139,10 @@ def test_a_click_in_a_view() -> None:
     """It stands in no message, and what it opens goes on top of the view."""
     click = parse_click(IN_VIEW)
     assert isinstance(click, Click)
-    assert (click.place, click.is_in_view) == (None, True)
+    assert (click.place, click.is_in_modal) == (None, True)
+    at_home = parse_click({**IN_VIEW, "view": {"type": "home"}})
+    assert isinstance(at_home, Click)
+    assert (at_home.place, at_home.is_in_modal) == (None, False)
 
 
 def test_somebody_of_another_workspace_is_not_taken_for_one_of_ours() -> None:
@@ -211,6 +214,7 @@ def test_a_command_brings_what_was_asked_for() -> None:
         request=Help(),
         command="/checkpoints",
         response_url="https://hooks.slack.com/commands/1",
+        trigger_id="1.2.3",
     )
     on_grid = parse_command({**TYPED, "enterprise_id": "E1GRID"})
     assert isinstance(on_grid, Command)

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.typed import Help, NotUnderstood
+from bot.page_states import PastKind
+from bot.typed import Doctor, Help, Looking, NotUnderstood, WhoAmI
+from bot.typed_filters import Filters
 from bot.typed_runs import StartRun, understood_run
 
 DEPLOY = StartRun("deploy", {"version": "1.4", "note": "the second try"})
@@ -32,6 +34,30 @@ def test_help(text: str) -> None:
 def test_a_run_is_understood_in_any_form_and_order(text: str) -> None:
     """Quotes, dashes and spaces as phones and habits make them."""
     assert understood_run(text) == DEPLOY
+
+
+@pytest.mark.parametrize("text", ["whoami", "WhoAmI", "who"])
+def test_whoami(text: str) -> None:
+    """As under the other command."""
+    assert understood_run(text) == WhoAmI()
+    assert understood_run("doctor") == Doctor()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("runs", {}),
+        ("list", {}),
+        ("runs mine failed", {"by": "me", "state": "failed"}),
+        ("failed runs", {"state": "failed"}),
+        ("runs from:<@U0BOB|bob> dag:deploy", {"by": "U0BOB", "dag": "deploy"}),
+        ("tenant:acme runs since:7d", {"tenant": "acme", "since": "7d"}),
+        ("runs state:waiting", {"state": "paused"}),
+    ],
+)
+def test_runs_take_filters_in_any_order(text: str, expected: dict[str, str]) -> None:
+    """Who asked for them, in which state, of which DAG."""
+    assert understood_run(text) == Looking(PastKind.RUNS, Filters(**expected))
 
 
 @pytest.mark.parametrize(

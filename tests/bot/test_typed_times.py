@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.typed_times import read_time
+from bot.typed_times import read_past, read_time
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 3, 4, 10, 30, tzinfo=BERLIN)  # a Wednesday
@@ -64,3 +64,41 @@ def test_a_span_is_counted_from_now() -> None:
     """Whatever the zone says of the hour."""
     found = read_time(["90", "minutes"], NOW, is_end=True)
     assert found == NOW + timedelta(minutes=90)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("7d", "2026-11-18T10:00"),
+        ("3 days ago", "2026-11-22T10:00"),
+        ("12h", "2026-11-24T22:00"),
+        ("today", "2026-11-25T00:00"),
+        ("yesterday", "2026-11-24T00:00"),
+        ("wednesday", "2026-11-25T00:00"),
+        ("Monday", "2026-11-23T00:00"),
+        ("last thu", "2026-11-19T00:00"),
+        ("2026-11-01", "2026-11-01T00:00"),
+        ("2026-11-25T09:00", "2026-11-25T09:00"),
+        ("tomorrow", None),
+        ("2026-11-26", None),
+        ("soon", None),
+        ("", None),
+        ("0001-01-01", None),
+        ("2000w", "1988-07-27T10:00"),
+    ],
+)
+def test_since_is_in_the_past(text: str, expected: str | None) -> None:
+    """A Wednesday at ten, in the reader's zone: days begin there; the future is no answer."""
+    zone = ZoneInfo("Asia/Tokyo")
+    found = read_past(text, datetime(2026, 11, 25, 10, tzinfo=zone))
+    assert found == (
+        None if expected is None else datetime.fromisoformat(expected).replace(tzinfo=zone)
+    )
+
+
+@given(st.text() | st.from_regex(r"[0-9]{1,5} ?(m|h|d|w|weeks)", fullmatch=True))
+def test_no_word_about_the_past_raises(text: str) -> None:
+    """It is a moment that has been, or none."""
+    now = datetime(2026, 11, 25, 10, tzinfo=ZoneInfo("America/New_York"))
+    found = read_past(text, now)
+    assert found is None or found <= now

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -32,6 +32,7 @@ from engine.model import (
 from engine.outbox import adopt
 from engine.people import LocalMode
 from engine.policy import Accepted, Refused, Rule, Settled
+from engine.queries import checkpoint_view
 from engine.store import checkpoints, leases, outbox, people, postings, trail
 from engine.store.outbox import DeliveryKind
 from engine.store.postings import PostingState
@@ -95,6 +96,37 @@ def refusal(outcome: object) -> set[Rule]:
     assert isinstance(outcome, Decided)
     assert isinstance(outcome.ruling, Refused)
     return {finding.rule for finding in outcome.ruling.reasons}
+
+
+# Votes
+
+
+async def votes(store: Store, opened: Checkpoint) -> list[Mapping[str, object]]:
+    found = await store.read(partial(outbox.deliveries, checkpoint_id=opened.id))
+    return [one.payload for one in found if one.kind is DeliveryKind.VOTE]
+
+
+async def test_each_vote_of_several_is_told_once_without_repeating_what_was_said(
+    store: Store,
+) -> None:
+    """The delivery names the decision alone; the same click again tells nothing more."""
+    opened = await store.write(partial(waiting, policy=Policy(quorum=2)))
+    await store.write(lambda tx: give_roles(tx, "U0ANA", "U0BOB"))
+    await store.write(says(opened, "U0ANA", reason="private"))
+    await store.write(says(opened, "U0ANA", reason="private"))
+    view = await store.read(partial(checkpoint_view, checkpoint_id=opened.id))
+    assert view is not None
+    assert await votes(store, opened) == [{"decision": view.voices[0].decision}]
+    await store.write(says(opened, "U0BOB", voters=["U0ANA"]))
+    assert len(await votes(store, opened)) == 2
+
+
+async def test_a_vote_that_settles_alone_is_told_by_the_card(store: Store) -> None:
+    """One person decides: no further word."""
+    opened = await store.write(waiting)
+    await store.write(lambda tx: give_roles(tx, "U0ANA"))
+    await store.write(says(opened, "U0ANA"))
+    assert await votes(store, opened) == []
 
 
 # Opening

@@ -11,11 +11,12 @@ from engine.delegating import delegate, end_delegation
 from engine.disabling import disable, enable
 from engine.identity import Caller, Delegation, Principal, Role
 from engine.lenders import earlier_voters, lenders_of
+from engine.mine import mine_page
 from engine.model import Checkpoint, CheckpointState, Choice, Policy
 from engine.people import LocalMode, resolve
 from engine.people import grant as give
 from engine.policy import Accepted, Refused, Rule, Settled
-from engine.queries import checkpoint_view, mine_page
+from engine.queries import checkpoint_view
 from engine.registry import file_of
 from engine.steering import cancel
 from engine.store import people

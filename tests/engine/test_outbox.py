@@ -244,6 +244,28 @@ async def test_a_thread_reads_in_the_order_things_happened(store: Store, clock: 
     assert most == 2
 
 
+async def test_a_thread_keeps_its_order_when_something_fails(
+    store: Store, clock: FakeClock, opened: Checkpoint
+) -> None:
+    """What became of the run waits until it is told that nobody decided; given up, it waits not."""
+
+    def ask(tx: Tx) -> None:
+        outbox.ask(tx, DeliveryKind.EXPIRED, opened.id, "expired")
+        outbox.ask(tx, DeliveryKind.RUN_ENDED, opened.id, "run_ended")
+
+    await store.write(ask)
+    trouble = RetryLater("429", after=timedelta(seconds=30))
+    surface = Scripted(showing(store, 1), trouble, Impossible("is_archived"))
+    loop = Outbox(store, surface, "bot")
+    assert await loop.sweep() == 3
+    assert [d.kind for d in surface.asked] == ["posting", "expired"]
+    clock.advance(timedelta(seconds=29))
+    assert await loop.sweep() == 0
+    clock.advance(timedelta(seconds=1))
+    assert await loop.sweep() == 2
+    assert [d.kind for d in surface.asked] == ["posting", "expired", "expired", "run_ended"]
+
+
 async def test_news_of_an_ended_checkpoint_is_dropped_after_a_day(
     store: Store, clock: FakeClock, opened: Checkpoint
 ) -> None:
@@ -315,7 +337,7 @@ async def test_a_copy_known_before_its_own_reply_is_not_posted_again(
 async def test_a_copy_the_surface_refuses_is_held_with_the_reason(
     store: Store, opened: Checkpoint
 ) -> None:
-    """What was never posted is held; once posted it no longer is; a posted one stays posted."""
+    """It is held, posted before or not, until it stands or is redrawn."""
     posting = await the_posting(store, opened)
     hold = partial(record_held, posting_id=posting.id, reason="not_in_channel")
     await store.write(hold)
@@ -327,6 +349,8 @@ async def test_a_copy_the_surface_refuses_is_held_with_the_reason(
     posted = await the_posting(store, opened)
     assert (posted.state, posted.error) == (PostingState.POSTED, None)
     await store.write(hold)
+    assert (await the_posting(store, opened)).state is PostingState.HELD
+    await store.write(partial(record_shown, posting_id=posting.id, version=1))
     assert (await the_posting(store, opened)).state is PostingState.POSTED
 
 
@@ -427,13 +451,14 @@ async def test_two_outboxes_tell_everything_once_between_them(
 
 
 async def test_a_decision_makes_every_copy_true(store: Store, opened: Checkpoint) -> None:
-    """After the end both copies show the version of the end."""
+    """After the end both copies show the version of the end, and whoever asked hears of it."""
     posting = await the_posting(store, opened)
     post = partial(record_posted, posting_id=posting.id, place="C1", version=1)
     await store.write(partial(post, handle="1.1"))
     await store.write(partial(post, handle="2.2"))
     await store.write(says(opened, choice=Choice.REJECT))
     surface = Scripted(showing(store, 2), showing(store, 2))
-    assert await Outbox(store, surface, "bot").sweep() == 2
+    assert await Outbox(store, surface, "bot").sweep() == 3
+    assert [d.kind for d in surface.asked].count(DeliveryKind.POSTING) == 2
     found = await store.read(partial(postings.of_checkpoint, checkpoint_id=opened.id))
     assert [p.shown_version for p in found] == [2, 2]

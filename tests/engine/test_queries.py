@@ -5,16 +5,16 @@ from functools import partial
 
 import pytest
 
-from engine import queries
+from engine import mine as mine_module
 from engine.identity import Caller, Identity, Principal, Role, Standing
 from engine.lenders import earlier_voters
+from engine.mine import mine_page
 from engine.model import CheckpointState, Choice, Policy, RunState
 from engine.people import LocalMode
 from engine.queries import (
     checkpoint_view,
     listed_checkpoints,
     listed_runs,
-    mine_page,
     pending_page,
     roles,
     run_view,
@@ -208,7 +208,7 @@ async def test_mine_leads_on_past_what_is_not_mine(
     store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A page looks at so many rows; what lies beyond them is reached by its cursor."""
-    monkeypatch.setattr(queries, "_SCAN", 3)
+    monkeypatch.setattr(mine_module, "_SCAN", 3)
     await store.write(partial(give_role, user="U0ANA"))
     for _ in range(4):
         await store.write(partial(waiting, requester="U0ANA"))

@@ -209,11 +209,11 @@ async def test_a_paused_run_ends_at_once(store: Store, asked: Checkpoint) -> Non
 
 
 async def test_its_card_is_redrawn_and_its_thread_is_told(store: Store, asked: Checkpoint) -> None:
-    """The card should show the end, and the thread what became of the run; nobody expired."""
+    """The card shows the end and how far the run came, the thread what became of it."""
     await store.write(called_off(asked.run_id))
     found = await store.read(everything)
     (checkpoint,) = found["checkpoint"]
-    assert [p["wanted_version"] for p in found["posting"]] == [checkpoint["version"]] == [2]
+    assert [p["wanted_version"] for p in found["posting"]] == [checkpoint["version"]] == [3]
     told = [(d["kind"], d["state"]) for d in found["delivery"]]
     assert told == [("posting", "pending"), ("run_ended", "pending")]
 

@@ -24,11 +24,31 @@ from engine.errors import (
     StoreUnavailable,
 )
 from engine.events import UnknownRequested
-from engine.identity import Principal, PrincipalKind, Role
+from engine.identity import PersonId, Principal, PrincipalKind, Role
 from engine.lifecycle import is_due
-from engine.model import CheckpointState, Choice, Policy, RunCause, RunState, TaskId, TaskState
+from engine.model import (
+    BY_PEOPLE,
+    CheckpointState,
+    Choice,
+    Policy,
+    RunCause,
+    RunState,
+    TaskId,
+    TaskState,
+)
 from engine.policy import Refused, Rule, Settled
-from engine.store import checkpoints, leases, outbox, people, postings, runs, tasks, trail
+from engine.store import (
+    checkpoints,
+    leases,
+    outbox,
+    past,
+    people,
+    personal,
+    postings,
+    runs,
+    tasks,
+    trail,
+)
 from engine.store.checkpoints import Cursor
 from engine.store.locks import FileLock
 from engine.store.writer import Store, Tx
@@ -52,6 +72,8 @@ from tests.engine.build import (
     task_of,
     waiting,
 )
+
+PN = PersonId("pn_x")
 
 
 class Injected(Exception):
@@ -910,6 +932,38 @@ async def test_a_locked_file_is_busy_and_says_so(
         ),
         (partial(checkpoints.decisions, checkpoint_id="cp_x"), "ix_decision_checkpoint"),
         (partial(checkpoints.listed, limit=9), "ix_checkpoint_recent"),
+        (partial(past.ended, tenant="acme", limit=9), "ix_checkpoint_ended"),
+        (
+            partial(past.ended, tenant="acme", limit=9, since=NOW, after=past.Mark(NOW, "cp_x")),
+            "ix_checkpoint_ended",
+        ),
+        (
+            partial(past.ended, tenant="acme", limit=9, by=frozenset({PersonId("pn_x")})),
+            "ix_decision_checkpoint",
+        ),
+        (
+            partial(past.approval_spans, tenant="acme", since=NOW, causes=BY_PEOPLE, limit=9),
+            "ix_checkpoint_ended",
+        ),
+        (partial(past.count_asked, tenant="acme", since=NOW), "ix_checkpoint_asked"),
+        (partial(past.waiting_in, tenants=["acme"]), "ix_checkpoint_tenant"),
+        (
+            partial(past.recent_runs, tenant="acme", limit=9, after=past.Mark(NOW, "run_x")),
+            "ix_run_tenant",
+        ),
+        (
+            partial(personal.asked_by, person_id=PN, limit=9, tenants=["a"]),
+            "ix_checkpoint_requester",
+        ),
+        (partial(personal.answers_of, person_id=PN, limit=9, tenants=["a"]), "ix_decision_person"),
+        (
+            partial(personal.answered_by, persons={PN}, checkpoint_ids=["cp_x", "cp_y"]),
+            "ix_decision_checkpoint",
+        ),
+        (
+            partial(personal.approvers_pending, now=NOW, limit=9, tenants=["acme"]),
+            "ix_checkpoint_tenant",
+        ),
         (partial(leases.drivable, host=HOST, now=NOW, limit=9), "ix_run_drive"),
         (partial(runs.listed, limit=9), "ix_run_recent"),
         (partial(outbox.claim, holder="a", term=TERM, limit=9), "ix_delivery_due"),
@@ -922,6 +976,8 @@ async def test_a_locked_file_is_busy_and_says_so(
     ],
     ids=[
         *("due", "pending", "pending-after", "pending-tenant", "decisions", "listed"),
+        *("ended", "ended-after", "ended-by", "spans", "asked", "waiting-in", "runs-of-tenant"),
+        *("asked-by", "answers-of", "answered-by", "approvers-pending"),
         *("drivable", "runs", "claim", "count-due", "next-due", "postings", "deliveries"),
         *("trail-checkpoint", "trail-run"),
     ],
@@ -944,10 +1000,13 @@ async def test_a_named_query_uses_its_index(
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {select[0]}", select[1])]
     connection.close()
     assert any(index in step for step in plan), plan
-    scans = [step for step in plan if step.startswith("SCAN") and "USING" not in step]
+    found = ("SCAN found", "SCAN (subquery")  # rows that an index has found already
+    scans = [s for s in plan if s.startswith("SCAN") and "USING" not in s]
+    scans = [step for step in scans if not step.startswith(found)]
     assert not scans, plan
     sorts = [step for step in plan if "TEMP B-TREE" in step]
-    assert not sorts or index == "ix_run_drive", plan
+    by_turns = "MATERIALIZE found" in plan  # of several lanes: sorted, but only what is due
+    assert not sorts or by_turns or index == "ix_run_drive", plan
 
 
 async def test_a_decision_ends_with_its_run_in_the_trail(store: Store) -> None:

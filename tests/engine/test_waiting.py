@@ -177,7 +177,10 @@ async def test_the_first_deadline_extends_and_asks_the_second_ends(
     assert await places(store, opened) == ["", "#incidents"]
     said = await last(store, "checkpoint_escalated")
     assert (said["because"], said["expires_at"]) == ("deadline", now.expires_at.isoformat())
-    assert await due(store, opened) == {"escalation": ("pending", 4 * HOUR)}
+    assert await due(store, opened) == {
+        "escalation": ("pending", 4 * HOUR),
+        "call": ("pending", 4 * HOUR),
+    }
     clock.advance(4 * HOUR)
     (ended,) = await store.write(expire_due)
     assert (ended.state, ended.ended_at) == (CheckpointState.EXPIRED, now.expires_at)
@@ -285,6 +288,7 @@ async def test_a_checkpoint_that_nobody_can_decide_says_so_when_it_opens(store: 
     assert opened.could_decide == 0
     assert opened == await loaded(store, opened)
     assert await due(store, opened) == {
+        "call": ("pending", timedelta()),
         "reach": ("pending", timedelta()),
         "undecidable": ("pending", timedelta()),
     }

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.sandbox.manifest import Manifest
 from bot.sandbox.server import Sandbox
 from engine import CheckpointState, RunId, RunState, Store, active_grants
 from tests.journeys.processes import CONFIG, Signoff, kill
@@ -19,11 +20,13 @@ pytestmark = [pytest.mark.journey, pytest.mark.timeout(120)]
 
 
 @asynccontextmanager
-async def installed(folder: Path) -> AsyncIterator[tuple[Signoff, World]]:
+async def installed(
+    folder: Path, manifest: Path | Manifest = MANIFEST
+) -> AsyncIterator[tuple[Signoff, World]]:
     """An installation with nothing running yet, and a view on it."""
     (folder / "signoff.toml").write_text(CONFIG.format(user=getpass.getuser()))
     (folder / "deploy.yml").write_text(GATE)
-    async with Sandbox(manifest=MANIFEST) as sandbox:
+    async with Sandbox(manifest=manifest) as sandbox:
         signoff = Signoff(folder, sandbox)
         await signoff.run("db", "upgrade")
         store = Store.open(signoff.database_url)
@@ -36,7 +39,7 @@ async def installed(folder: Path) -> AsyncIterator[tuple[Signoff, World]]:
             store.close()
 
 
-async def _started(signoff: Signoff) -> RunId:
+async def started(signoff: Signoff) -> RunId:
     said = await signoff.run("run", "deploy.yml", "--detach", "--json")
     start = said.index("run_")
     return RunId(said[start : start + 16])
@@ -46,7 +49,7 @@ async def test_a_bot_killed_right_after_the_ack_has_the_decision(tmp_path: Path)
     """Killed before the card was redrawn or the run went on: after a restart both happen, once."""
     async with installed(tmp_path) as (signoff, world):
         async with signoff.bot() as first:
-            run_id = await _started(signoff)
+            run_id = await started(signoff)
             card = await world.card()
             await world.paused(run_id)
             await world.open_form("U0BOB", card, "approve")
@@ -70,7 +73,7 @@ async def test_a_decision_made_while_no_worker_lives_resumes_the_run_later(tmp_p
     """A run paused by one worker is resumed by another, whoever started it."""
     async with installed(tmp_path) as (signoff, world):
         async with signoff.bot() as first:
-            run_id = await _started(signoff)
+            run_id = await started(signoff)
             card = await world.card()
             await world.paused(run_id)
             await kill(first)
@@ -89,7 +92,7 @@ async def test_a_deadline_that_passed_while_nothing_ran_is_kept(tmp_path: Path) 
         late = GATE.replace("    prompt:", "    expires_in: 2s\n    prompt:")
         (tmp_path / "deploy.yml").write_text(late)
         async with signoff.bot() as first:
-            run_id = await _started(signoff)
+            run_id = await started(signoff)
             await world.card()
             await world.paused(run_id)
             await kill(first)
@@ -115,7 +118,7 @@ async def test_sigterm_ends_bot_and_worker_in_order(tmp_path: Path) -> None:
     async with installed(tmp_path) as (signoff, world):
         for _ in range(2):
             async with signoff.bot() as bot:
-                run_id = await _started(signoff)
+                run_id = await started(signoff)
                 await world.paused(run_id)
                 bot.terminate()
                 assert await asyncio.wait_for(bot.wait(), 10) == 0
@@ -164,7 +167,7 @@ async def test_a_card_that_cannot_be_posted_shows_wherever_one_looks(tmp_path: P
         allowed = GATE.replace("    prompt:", "    self_approval: true\n    prompt:")
         (tmp_path / "deploy.yml").write_text(allowed)
         async with signoff.bot():
-            run_id = await _started(signoff)
+            run_id = await started(signoff)
             paused = await world.paused(run_id)
             checkpoint_id = paused.checkpoints[0].id
             log = tmp_path / "bot-1.log"

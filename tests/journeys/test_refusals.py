@@ -258,7 +258,7 @@ async def test_a_digest_that_was_not_shown_is_refused(tmp_path: Path) -> None:
 
 
 async def test_a_form_of_another_digest_is_refused_and_shows_the_request(tmp_path: Path) -> None:
-    """Nothing is recorded; the form turns into the request as it is, with its own digest."""
+    """Nothing is recorded; the form becomes that of the request as it is, and keeps the reason."""
     async with running(tmp_path, http=True) as world:
         await world.start()
         card = await world.card()
@@ -268,7 +268,12 @@ async def test_a_form_of_another_digest_is_refused_and_shows_the_request(tmp_pat
         answer = json.loads(answered)
         assert answer["response_action"] == "update"
         assert "not the one you were shown" in answered
-        assert str(view.checkpoint.request_digest) in answered
+        assert str(view.checkpoint.request_digest) in answer["view"]["private_metadata"]
+        assert answer["view"]["submit"]["text"].startswith("Approve")
+        typed = next(
+            b for b in answer["view"]["blocks"] if b.get("block_id", "").startswith("reason")
+        )
+        assert typed["element"]["initial_value"] == "forged"
         (refused,) = await _refusals(world)
         assert refused["facts"]["rules"] == ["digest"]
         await _still_pending(world, card)

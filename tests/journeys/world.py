@@ -272,12 +272,22 @@ async def running(
     http: bool = False,
     with_bot: bool = True,
     emails: bool = False,
+    rate_scale: float | None = None,
     **changes: Any,
 ) -> AsyncIterator[World]:
-    """A world, from its start to its orderly end. `emails`: the app may see addresses."""
+    """A world, from its start to its orderly end. `emails`: the app may see addresses.
+
+    With `rate_scale` Slack keeps its rate limits, so many times faster than the real one.
+    """
     quiet_libraries()
     async with AsyncExitStack() as stack:
-        sandbox = await stack.enter_async_context(Sandbox(manifest=slack_app(emails=emails)))
+        sandbox = await stack.enter_async_context(
+            Sandbox(
+                manifest=slack_app(emails=emails),
+                rate_limits=rate_scale is not None,
+                rate_scale=rate_scale or 1,
+            )
+        )
         settings = settings_for(folder, sandbox, **changes)
         store = Store.open(settings.database_url)
         stack.callback(store.close)

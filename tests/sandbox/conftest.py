@@ -37,6 +37,20 @@ def everything() -> Manifest:
             },
             "features": {
                 "app_home": {"home_tab_enabled": True},
+                "shortcuts": [
+                    {
+                        "name": "My approvals",
+                        "type": "global",
+                        "callback_id": "my_approvals",
+                        "description": "What waits for you.",
+                    },
+                    {
+                        "name": "About this message",
+                        "type": "message",
+                        "callback_id": "about",
+                        "description": "Not a global one.",
+                    },
+                ],
                 "slash_commands": [
                     {"command": "/checkpoints", "should_escape": True},
                     {"command": "/plain"},

@@ -34,6 +34,16 @@ def test_every_file_the_page_names_is_there() -> None:
     assert {name for name in named if not (PAGE / name).is_file()} == set()
 
 
+def test_the_page_has_nothing_inline_and_nothing_left_over() -> None:
+    """No inline script, style or handler, as the CSP wants; every file there is used."""
+    page = (PAGE / "index.html").read_text()
+    assert not re.findall(r"<style|\son\w+=|\sstyle=|<script>", page)
+    used = set(re.findall(r'"/page/([\w.]+)"', page))
+    for script in SCRIPTS:
+        used |= set(re.findall(r'from "\./([\w.]+)"', script.read_text()))
+    assert {one.name for one in PAGE.iterdir()} == used | {"index.html"}
+
+
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda one: one.name)
 def test_data_never_becomes_markup(script: Path) -> None:
     """No module builds HTML from strings, evaluates text or loads from elsewhere."""

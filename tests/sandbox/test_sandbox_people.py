@@ -348,6 +348,45 @@ async def test_commands_that_fail_say_so_privately(sandbox: Sandbox, app: Socket
     assert len(await bob.ephemerals()) == 4
 
 
+async def test_a_global_shortcut_arrives_without_a_channel(
+    sandbox: Sandbox, app: SocketApp
+) -> None:
+    """It says who, which and a trigger that opens a modal; the state lists what is on offer."""
+    bob = sandbox.person("U0BOB")
+    assert (await bob.state())["shortcuts"] == [
+        {
+            "name": "My approvals",
+            "callback_id": "my_approvals",
+            "description": "What waits for you.",
+        }
+    ]
+    assert (await bob.shortcut("my_approvals")).ok
+    payload = await app.next("shortcut")
+    assert payload["callback_id"] == "my_approvals"
+    assert (payload["user"]["id"], payload["team"]["id"]) == ("U0BOB", "T0SANDBOX")
+    assert not {"channel", "response_url", "view"} & payload.keys()
+    form = {"type": "modal", "title": {"type": "plain_text", "text": "Mine"}}
+    await app.web.views_open(
+        trigger_id=payload["trigger_id"], view={**form, "blocks": [{"type": "divider"}]}
+    )
+    assert (await bob.wait_for_modal())["title"]["text"] == "Mine"
+
+
+async def test_shortcuts_that_are_not_on_offer_or_not_answered(
+    sandbox: Sandbox, app: SocketApp
+) -> None:
+    """Unknown ones, those of messages and other companies' people: none; silence is an error."""
+    bob = sandbox.person("U0BOB")
+    for callback_id in ("nope", "about"):
+        with pytest.raises(CannotDo, match="no shortcut"):
+            await bob.shortcut(callback_id)
+    with pytest.raises(CannotDo, match="no shortcut"):
+        await sandbox.person("U0EVE").shortcut("my_approvals")
+    app.silent.add("shortcut")
+    sandbox.slack.app.ack_timeout = 0.1
+    assert "operation_timeout" in str((await bob.shortcut("my_approvals")).error)
+
+
 async def test_a_stranger_keeps_their_own_team_id(
     sandbox: Sandbox, app: SocketApp, card: Json
 ) -> None:

@@ -280,6 +280,24 @@ async def test_rate_limits_answer_429(everything: Manifest) -> None:
         await client.chat_postMessage(channel="C0APPROVE", text="x")
 
 
+async def test_rate_limits_can_be_hurried(everything: Manifest) -> None:
+    """With a scale what was used comes back so many times faster; the burst stays what it is."""
+    moment = [1_700_000_000.0]
+    async with Sandbox(
+        manifest=everything, rate_limits=True, rate_scale=5, now=lambda: moment[0]
+    ) as sandbox:
+        client = web_client(sandbox)
+        for _ in range(10):
+            await client.chat_postMessage(channel="C0APPROVE", text="x")
+        with pytest.raises(SlackApiError):
+            await client.chat_postMessage(channel="C0APPROVE", text="x")
+        moment[0] += 1
+        for _ in range(5):
+            await client.chat_postMessage(channel="C0APPROVE", text="x")
+        with pytest.raises(SlackApiError):
+            await client.chat_postMessage(channel="C0APPROVE", text="x")
+
+
 async def test_the_call_log_counts_without_tokens(sandbox: Sandbox, client: AsyncWebClient) -> None:
     """GET /calls lists method, arguments and result, and no token."""
     await client.chat_postMessage(channel="C0APPROVE", text="x")

@@ -1,23 +1,35 @@
 // The page: who you are, where you are, and the news as it comes (long-poll).
 
-import { blocks } from "./blocks.js";
 import { Composer } from "./composer.js";
-import { avatar, h, icon, reconcile, toast } from "./dom.js";
+import { sure } from "./confirm.js";
+import { icon, toast } from "./dom.js";
+import { drawHome, walkTabs } from "./home.js";
+import { listen } from "./keys.js";
+import { lightning } from "./lightning.js";
 import { beginning, drawMessages, keepEndInView } from "./messages.js";
 import { Modal } from "./modal.js";
+import { openPalette } from "./palette.js";
+import { drawSidebar } from "./sidebar.js";
+import { drawThread } from "./thread.js";
+import { Trouble } from "./trouble.js";
+import { setZone } from "./zone.js";
 
 const $ = (id) => document.getElementById(id);
 const FIRST = "C0APPROVE";
+const SOMEBODY = "U0ANA";
+const SHUT = "Sending messages to this app has been turned off.";
 
 const page = {
-  me: new URLSearchParams(location.search).get("as") ?? remembered() ?? "U0ANA",
+  me: new URLSearchParams(location.search).get("as") ?? remembered() ?? SOMEBODY,
   place: location.hash.slice(1) || FIRST,
   tab: "home",
   thread: null,
   marked: null,
   state: null,
   seen: new Map(),
+  opened: null,
   polling: null,
+  commands: () => page.state?.commands ?? [],
 
   people() {
     const index = (list) => new Map(list.map((one) => [one.id, one]));
@@ -32,6 +44,18 @@ const page = {
   channel() {
     const { channels } = this.state;
     return channels.find((one) => one.id === this.place) ?? channels[0];
+  },
+
+  // Why nothing can be written here, or nothing if something can.
+  closed() {
+    const channel = this.channel();
+    if (channel.is_archived) return `#${channel.name} is archived.`;
+    return channel.is_im && this.state.messages_read_only ? SHUT : "";
+  },
+
+  unread(channel) {
+    const last = this.seen.get(`${this.me}/${channel.id}`) ?? "";
+    return topLevel(channel.id).filter((one) => one.ts > last && one.user !== this.me).length;
   },
 
   async act(name, fields = {}) {
@@ -51,39 +75,61 @@ const page = {
   },
 
   openThread(ts) {
+    this.trouble.toggle(false);
     this.thread = ts;
     draw();
     $("thread").querySelector(".composer-input")?.focus();
   },
 
   closeThread() {
+    const ts = this.thread;
     this.thread = null;
+    if (!this.state || !ts) return;
     draw();
+    $("messages").querySelector(`[data-focus="thread/${ts}"]`)?.focus();
   },
 
-  remove(channel, ts) {
-    if (window.confirm("Delete this message by hand?")) this.act("delete", { channel, ts });
+  async remove(channel, ts) {
+    const yes = await sure("Delete message", "Delete this message by hand? The app will notice.", "Delete");
+    if (yes) this.act("delete", { channel, ts });
   },
 
-  go(place) {
-    this.place = place;
-    this.thread = null;
-    this.marked = null;
-    history.replaceState(null, "", `/?as=${this.me}#${place}`);
-    document.body.classList.remove("drawer");
+  drawer(open) {
+    document.body.classList.toggle("drawer", open);
+    $("menu").setAttribute("aria-expanded", String(open));
+    if (open) $("person").focus();
+  },
+
+  remember() {
+    history.replaceState(null, "", `/?as=${this.me}#${this.place}`);
+  },
+
+  go(place, marked = null, thread = null) {
+    [this.place, this.marked, this.thread] = [place, marked, thread];
+    this.remember();
+    this.drawer(false);
     $("messages").replaceChildren();
-    if (this.channel()?.is_im) this.act("open_home", { tab: this.state.home_tab ? this.tab : "messages" });
     draw();
+    reveal();
+  },
+
+  turn(tab) {
+    this.tab = tab;
+    this.go(this.place);
   },
 
   become(user) {
+    const app = this.channel().is_im;
     this.me = user;
+    // Everybody has an own conversation with the app; whoever has none sees their first channel.
+    if (app) this.place = `D${user.slice(1)}`;
+    this.thread = null;
     try {
       localStorage.setItem("as", user);
     } catch {
       // Without storage the choice lasts as long as the page.
     }
-    history.replaceState(null, "", `/?as=${user}#${this.place}`);
+    this.remember();
     this.polling?.abort();
   },
 
@@ -103,76 +149,30 @@ function remembered() {
 }
 
 const modal = new Modal(page.act.bind(page), page.people.bind(page));
-const commands = () => page.state?.commands ?? [];
-const composer = new Composer($("composer"), { send: (text) => page.say(text), commands, id: "composer-input" });
+const composer = new Composer($("composer"), {
+  send: (text) => page.say(text),
+  commands: page.commands,
+  id: "composer-input",
+  before: lightning({
+    shortcuts: () => page.state?.shortcuts ?? [],
+    commands: page.commands,
+    run: (callback_id) => page.act("shortcut", { callback_id }),
+    type: (command) => composer.take(command),
+  }),
+});
+page.trouble = new Trouble(page);
 
 function topLevel(channel) {
   return (page.state.messages[channel] ?? []).filter((one) => !one.thread_ts || one.broadcast);
 }
 
-function unread(channel) {
-  const last = page.seen.get(`${page.me}/${channel.id}`) ?? "";
-  return topLevel(channel.id).filter((one) => one.ts > last && one.user !== page.me).length;
-}
-
-function entry(channel) {
-  const here = channel.id === page.channel().id;
-  const news = here ? 0 : unread(channel);
-  const sign = channel.is_im ? avatar({ is_bot: true }) : icon(channel.is_archived ? "box" : "hash");
-  const node = () =>
-    h("button", { type: "button", class: `channel${news ? " news" : ""}`, "data-focus": `channel/${channel.id}`,
-      "aria-current": here ? "page" : undefined, onclick: () => page.go(channel.id) },
-    sign, h("span", {}, channel.name), news > 0 && h("b", { class: "badge" }, news));
-  return { key: channel.id, signature: JSON.stringify([channel, here, news]), value: { node } };
-}
-
-function title(text) {
-  return { key: text, signature: text, value: { node: () => h("h2", {}, text) } };
-}
-
-function drawSidebar() {
-  const { state } = page;
-  $("team").textContent = state.team.name;
-  const people = state.users.filter((one) => !one.is_bot);
-  const note = (one) =>
-    one.deleted ? " (deactivated)" : one.is_guest ? " (guest)" : one.is_stranger ? " (external)" : "";
-  const label = (one) => one.real_name + note(one);
-  reconcile($("person"), people.map((one) => ({ key: one.id, signature: label(one), value: one })),
-    (one) => h("option", { value: one.id }, label(one)));
-  $("person").value = page.me;
-  const me = people.find((one) => one.id === page.me);
-  if ($("you-avatar").dataset.user !== page.me) {
-    $("you-avatar").replaceWith(Object.assign(avatar(me), { id: "you-avatar" }));
-    $("you-avatar").dataset.user = page.me;
-  }
-  const rooms = state.channels.filter((one) => !one.is_im);
-  const app = state.channels.filter((one) => one.is_im);
-  const items = [title("Channels"), ...rooms.map(entry)];
-  if (app.length) items.push(title("Apps"), ...app.map(entry));
-  reconcile($("channels"), items, (value) => value.node());
-  const on = state.connected.sockets > 0 || state.connected.request_url;
-  $("connection").className = on ? "on" : "off";
-  $("connection").textContent = on ? `${state.app.name} is connected` : `${state.app.name} is not connected`;
-}
-
-function drawHome(channel) {
-  const shown = channel.is_im && page.state.home_tab;
-  $("tabs").hidden = !shown;
-  const home = shown && page.tab === "home";
-  $("home").hidden = !home;
-  $("messages").hidden = home;
-  $("composer").hidden = home;
-  if (!shown) return;
-  $("tabs").replaceChildren(...["home", "messages"].map((tab) =>
-    h("button", { type: "button", role: "tab", "aria-selected": String(tab === page.tab), "data-focus": `tab/${tab}`,
-      onclick: () => { page.tab = tab; page.go(channel.id); } }, tab[0].toUpperCase() + tab.slice(1))));
-  const view = page.state.home;
-  const signature = JSON.stringify(view);
-  if ($("home").dataset.signature === signature) return;
-  $("home").dataset.signature = signature;
-  const click = (action_id, block_id, value) => page.act("click_view", { action_id, block_id, value, home: true });
-  const ctx = { id: "home", people: page.people(), values: view?.state.values, input: () => null, click };
-  $("home").replaceChildren(...(view ? blocks(view.blocks, ctx) : [h("p", { class: "beginning" }, "Nothing here yet.")]));
+// Opening the app, or its other tab, is what the app hears of; drawing it again is not.
+function openApp(channel) {
+  const tab = page.state.home_tab ? page.tab : "messages";
+  const now = channel.is_im ? `${page.me}/${tab}` : null;
+  if (page.opened === now) return;
+  page.opened = now;
+  if (now) page.act("open_home", { tab });
 }
 
 function drawChannel() {
@@ -185,53 +185,57 @@ function drawChannel() {
     channel.is_ext_shared && "shared with another company",
     channel.is_archived && "archived",
   ].filter(Boolean).join(" · ");
-  drawHome(channel);
+  openApp(channel);
+  drawHome(channel, page);
   drawMessages($("messages"), topLevel(channel.id), page, false, [beginning(channel, page.state.app)]);
-  const last = topLevel(channel.id).at(-1);
-  if (last) page.seen.set(`${page.me}/${channel.id}`, last.ts);
-  composer.name(channel.is_archived ? `${name} is archived` : `Message ${name}, or type / for commands`);
-  composer.box.disabled = channel.is_archived;
-  const news = page.state.channels.reduce((sum, one) => sum + (one.id === channel.id ? 0 : unread(one)), 0);
+  composer.allow(page.closed() || `Message ${name}, or type / for commands`, !page.closed());
+  const news = page.state.channels.reduce((sum, one) => sum + page.unread(one), 0);
   document.title = `${news ? `(${news}) ` : ""}${name} · ${page.state.team.name}`;
 }
 
-function drawThread() {
-  const panel = $("thread");
-  const parent = page.thread && page.find(page.place, page.thread);
-  panel.hidden = !parent;
-  document.body.classList.toggle("threaded", Boolean(parent));
-  if (!parent) return;
-  if (panel.dataset.ts !== parent.ts || !panel.childElementCount) {
-    panel.dataset.ts = parent.ts;
-    const box = h("div", {});
-    panel.replaceChildren(
-      h("header", { class: "bar" },
-        h("button", { type: "button", class: "ghost", "aria-label": "Close the thread", onclick: () => page.closeThread() },
-          icon("back"), icon("close")),
-        h("h1", {}, "Thread"), h("span", {}, `#${page.channel().name}`)),
-      h("section", { class: "messages", "aria-live": "polite" }), box);
-    page.threadComposer = new Composer(box, { send: (text) => page.say(text, page.thread), commands, id: "thread-input" });
-    page.threadComposer.name("Reply …");
-  }
-  const replies = (page.state.messages[page.place] ?? []).filter((one) => one.thread_ts === parent.ts);
-  drawMessages(panel.querySelector(".messages"), [parent, ...replies], page, true);
+// What stands before somebody has been read; the Home tab hides the messages behind it.
+function read() {
+  const { id } = page.channel();
+  const last = topLevel(id).at(-1);
+  if (last && !$("messages").hidden) page.seen.set(`${page.me}/${id}`, last.ts);
 }
 
 function draw() {
   if (!page.state) return;
-  drawSidebar();
+  page.place = page.channel().id;
+  setZone(page.state.users.find((one) => one.id === page.me)?.tz);
+  $("messages").hidden = page.channel().is_im && page.state.home_tab && page.tab === "home";
+  read();
+  drawSidebar(page);
   drawChannel();
-  drawThread();
+  drawThread(page);
   modal.show(page.state.modal);
+  page.trouble.badge(page.state.faults ?? 0);
 }
 
 // A permalink names its channel and message in the path, and perhaps its thread.
-function follow() {
-  const [, channel, digits] = /^\/archives\/(\w+)\/p(\d+)/.exec(location.pathname) ?? [];
-  if (!channel) return;
-  page.place = channel;
-  page.marked = `${digits.slice(0, -6)}.${digits.slice(-6)}`;
-  page.thread = new URLSearchParams(location.search).get("thread_ts");
+function linked(url) {
+  const [, channel, digits] = /^\/archives\/(\w+)\/p(\d+)/.exec(url.pathname) ?? [];
+  if (!channel) return null;
+  return [channel, `${digits.slice(0, -6)}.${digits.slice(-6)}`, url.searchParams.get("thread_ts")];
+}
+
+function reveal() {
+  const marked = page.marked && document.querySelector(".marked");
+  if (!marked || page.revealed === page.marked) return;
+  page.revealed = page.marked;
+  marked.scrollIntoView({ block: "center" });
+  marked.focus({ preventScroll: true });
+}
+
+function follow(event) {
+  const anchor = event.target.closest?.("a[href]");
+  if (!anchor || anchor.origin !== location.origin || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const place = linked(new URL(anchor.href));
+  if (!place) return;
+  event.preventDefault();
+  page.revealed = null;
+  page.go(...place);
 }
 
 async function poll() {
@@ -244,15 +248,15 @@ async function poll() {
       const response = await fetch(`/people/state?user=${who}&since=${since}&wait=${since ? 25 : 0}`, {
         signal: page.polling.signal,
       });
-      if (response.status === 400 && who !== "U0ANA") {
-        page.me = "U0ANA";
+      if (response.status === 400 && who !== SOMEBODY) {
+        page.me = SOMEBODY;
         continue;
       }
       page.state = await response.json();
       since = page.state.revision;
       $("offline").hidden = true;
       draw();
-      if (page.marked) document.querySelector(".marked")?.scrollIntoView({ block: "center" });
+      reveal();
     } catch (error) {
       if (error.name === "AbortError") continue;
       $("offline").hidden = false;
@@ -263,16 +267,15 @@ async function poll() {
 }
 
 $("menu").append(icon("menu"));
-$("menu").addEventListener("click", () => {
-  $("menu").setAttribute("aria-expanded", String(document.body.classList.toggle("drawer")));
-});
-$("scrim").addEventListener("click", () => document.body.classList.remove("drawer"));
+$("jump").prepend(icon("search"));
+$("theme").append(icon("moon"));
+$("menu").addEventListener("click", () => page.drawer(!document.body.classList.contains("drawer")));
+$("scrim").addEventListener("click", () => page.drawer(false));
+$("jump").addEventListener("click", () => page.state && openPalette(page));
 $("person").addEventListener("change", () => page.become($("person").value));
-document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape" || $("modal").open || $("confirm").open) return;
-  if (document.body.classList.contains("drawer")) document.body.classList.remove("drawer");
-  else if (page.thread) page.closeThread();
-});
+document.addEventListener("click", follow);
+listen(page);
+walkTabs(page);
 keepEndInView($("messages"));
-follow();
+[page.place, page.marked, page.thread] = linked(new URL(location.href)) ?? [page.place, null, null];
 poll();

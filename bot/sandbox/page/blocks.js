@@ -1,7 +1,9 @@
 // Block Kit as nodes. `ctx` says who is who, what was answered, and what a click does.
 
+import { confirmed } from "./confirm.js";
 import { h, icon } from "./dom.js";
 import { field } from "./fields.js";
+import { popup } from "./popup.js";
 import { emoji, link, mrkdwn, slackDate, textObject, user, words } from "./text.js";
 
 function styled(node, style = {}) {
@@ -51,34 +53,9 @@ function rich(element, ctx) {
   }
 }
 
-export async function confirmed(confirm) {
-  if (!confirm) return true;
-  const dialog = document.getElementById("confirm");
-  const tone = confirm.style === "danger" ? "danger" : "primary";
-  dialog.replaceChildren(
-    h(
-      "form",
-      { method: "dialog", class: "sheet small" },
-      h("header", {}, h("h2", { id: "confirm-title" }, words(confirm.title))),
-      h("div", { class: "sheet-body" }, textObject(confirm.text, { users: new Map(), groups: new Map(), channels: new Map() })),
-      h(
-        "footer",
-        {},
-        h("button", { class: "button", value: "no" }, words(confirm.deny)),
-        h("button", { class: `button ${tone}`, value: "yes", autofocus: true }, words(confirm.confirm)),
-      ),
-    ),
-  );
-  dialog.returnValue = "no";
-  dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
-  });
-}
-
 // Runs an act with the control marked busy, so that a slow app is visible and not clicked twice.
 async function busy(control, element, block, value, ctx) {
-  if (control.getAttribute("aria-busy") || !(await confirmed(element.confirm))) return;
+  if (control.getAttribute("aria-busy") || !(await confirmed(element.confirm, ctx.people))) return;
   control.setAttribute("aria-busy", "true");
   try {
     await ctx.click(element.action_id, block.block_id, value);
@@ -107,17 +84,12 @@ function button(element, block, ctx) {
 
 function overflow(element, block, ctx) {
   const list = h("div", { class: "menu", role: "menu" });
-  const details = h("details", { class: "overflow" }, h("summary", { "aria-label": "More" }, icon("dots")), list);
-  details.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") details.open = false;
-  });
-  details.addEventListener("focusout", (event) => {
-    if (!details.contains(event.relatedTarget)) details.open = false;
-  });
+  const summary = h("summary", { "aria-label": "More", "data-focus": `${ctx.id}/${block.block_id}/${element.action_id}` }, icon("dots"));
+  const details = popup(h("details", { class: "overflow" }, summary, list));
   for (const option of element.options) {
-    const choose = (event) => {
+    const choose = () => {
       details.open = false;
-      busy(event.currentTarget, element, block, option.value, ctx);
+      busy(summary, element, block, option.value, ctx);
     };
     list.append(h("button", { type: "button", role: "menuitem", onclick: choose }, words(option.text)));
   }

@@ -3,7 +3,7 @@
 import { h, icon } from "./dom.js";
 
 export class Composer {
-  constructor(container, { send, commands, id }) {
+  constructor(container, { send, commands, id, before }) {
     this.send = send;
     this.commands = commands;
     this.hints = h("div", { class: "hints", hidden: true });
@@ -12,13 +12,16 @@ export class Composer {
       oninput: () => this.hint(),
       onkeydown: (event) => this.key(event),
     });
-    this.form = h("form", { class: "composer" }, this.hints, this.box,
+    this.form = h("form", { class: "composer" }, this.hints, before, this.box,
       h("button", { class: "send", type: "submit", "aria-label": "Send" }, icon("send")));
     this.form.addEventListener("submit", (event) => this.submit(event));
     container.replaceChildren(this.form);
   }
 
-  name(label) {
+  // What the box says while it is empty, and whether anything can be written.
+  allow(label, open) {
+    this.form.classList.toggle("shut", !open);
+    this.box.disabled = !open;
     if (this.box.placeholder === label) return;
     this.box.placeholder = label;
     this.box.setAttribute("aria-label", label);
@@ -43,7 +46,10 @@ export class Composer {
   }
 
   key(event) {
-    if (event.key === "Escape") this.hints.hidden = true;
+    if (event.key === "Escape" && !this.hints.hidden) {
+      this.hints.hidden = true;
+      event.stopPropagation();
+    }
     if (event.key === "Tab" && !event.shiftKey && !this.hints.hidden && !this.box.value.includes(" ")) {
       event.preventDefault();
       this.take(this.commands().find((one) => one.command.startsWith(this.box.value)));

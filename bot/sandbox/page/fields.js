@@ -1,15 +1,9 @@
 // Inputs and selects of Block Kit as native controls.
 
 import { h } from "./dom.js";
+import { multi } from "./multi.js";
 import { words } from "./text.js";
-
-const unix = (local) => (local ? Math.floor(new Date(local).getTime() / 1000) : null);
-
-function local(seconds) {
-  if (!seconds) return "";
-  const at = new Date(seconds * 1000);
-  return new Date(at.getTime() - at.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
-}
+import { local, unix } from "./zone.js";
 
 function grouped(element, make) {
   if (element.options) return element.options.map(make);
@@ -18,11 +12,13 @@ function grouped(element, make) {
   );
 }
 
+const offered = (element) => element.options ?? element.option_groups.flatMap((group) => group.options);
+
 function select(element, current, changed) {
   const chosen = current?.selected_option?.value;
   const control = h(
     "select",
-    { class: "select", "aria-label": words(element.placeholder) || undefined },
+    { class: "select" },
     h("option", { value: "", disabled: true, hidden: true }, words(element.placeholder) || "Choose an option"),
     grouped(element, (option) => h("option", { value: option.value }, words(option.text))),
   );
@@ -37,24 +33,16 @@ function boxes(element, current, changed, name, kind) {
       ? [current?.selected_option?.value]
       : (current?.selected_options ?? []).map((option) => option.value),
   );
-  const options = element.options ?? element.option_groups.flatMap((group) => group.options);
+  const options = offered(element);
   const inputs = [];
   const read = () => {
     const values = inputs.filter((input) => input.checked).map((input) => input.value);
     return kind === "radio" ? (values[0] ?? null) : values;
   };
-  const most = element.max_selected_items ?? Infinity;
-  const limit = () => {
-    const full = read().length >= most;
-    for (const input of inputs) input.disabled = full && !input.checked;
-  };
   const rows = options.map((option) => {
     const input = h("input", { type: kind, name, value: option.value });
     input.checked = picked.has(option.value);
-    input.addEventListener("change", () => {
-      if (kind === "checkbox") limit();
-      changed(read(), input);
-    });
+    input.addEventListener("change", () => changed(read(), input));
     inputs.push(input);
     return h(
       "label",
@@ -63,7 +51,6 @@ function boxes(element, current, changed, name, kind) {
       h("span", {}, words(option.text), option.description && h("small", {}, words(option.description))),
     );
   });
-  if (kind === "checkbox") limit();
   return { node: h("div", { class: "options" }, rows), read };
 }
 
@@ -88,11 +75,17 @@ function typed(element, current, changed) {
   return { node: control, read: () => control.value };
 }
 
+const PICKERS = {
+  datepicker: { type: "date", key: "selected_date", shown: (value) => value, told: (value) => value },
+  timepicker: { type: "time", key: "selected_time", shown: (value) => value, told: (value) => value },
+  datetimepicker: { type: "datetime-local", key: "selected_date_time", shown: local, told: unix },
+};
+
 function dated(element, current, changed) {
-  const withTime = element.type === "datetimepicker";
-  const control = h("input", { class: "input date", type: withTime ? "datetime-local" : "date" });
-  control.value = withTime ? local(current?.selected_date_time) : (current?.selected_date ?? "");
-  const read = () => (withTime ? unix(control.value) : control.value || null);
+  const { type, key, shown, told } = PICKERS[element.type];
+  const control = h("input", { class: "input date", type });
+  control.value = current?.[key] ? shown(current[key]) : "";
+  const read = () => (control.value ? told(control.value) : null);
   control.addEventListener("change", () => changed(read(), control));
   return { node: control, read };
 }
@@ -107,10 +100,12 @@ export function control(element, current, changed = () => {}) {
       return select(element, current, changed);
     case "radio_buttons":
       return boxes(element, current, changed, name, "radio");
-    case "checkboxes":
     case "multi_static_select":
+      return multi(element, offered(element), current, changed);
+    case "checkboxes":
       return boxes(element, current, changed, name, "checkbox");
     case "datepicker":
+    case "timepicker":
     case "datetimepicker":
       return dated(element, current, changed);
     default:
@@ -118,7 +113,14 @@ export function control(element, current, changed = () => {}) {
   }
 }
 
-// A control outside an input block acts at once; its label is the placeholder.
+const UNNAMED = {
+  static_select: "Choose an option", datepicker: "Date", timepicker: "Time", datetimepicker: "Date and time",
+};
+
+// A control outside an input block acts at once, and has no label but its placeholder.
 export function field(element, current, ctx, act) {
-  return control(element, current, act).node;
+  const { node } = control(element, current, act);
+  const name = words(element.placeholder) || UNNAMED[element.type];
+  if (name && node.matches("input, select")) node.setAttribute("aria-label", name);
+  return node;
 }

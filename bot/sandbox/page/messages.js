@@ -3,6 +3,7 @@
 import { content } from "./blocks.js";
 import { avatar, h, icon, reconcile } from "./dom.js";
 import { ago, clock, day, moment } from "./text.js";
+import { zoneName } from "./zone.js";
 
 const GROUPED_S = 300;
 
@@ -43,6 +44,9 @@ function tools(message, page) {
 
 function below(message, page, inThread) {
   const rows = [];
+  if (inThread && message.broadcast) {
+    rows.push(h("small", { class: "edited" }, "also sent to the channel"));
+  }
   if (message.trouble) {
     rows.push(h("p", { class: "trouble", role: "alert" }, icon("warn"), message.trouble));
   }
@@ -71,7 +75,7 @@ function render({ message, follows, inThread, page }) {
   const parent = message.broadcast && !inThread ? page.find(message.channel, message.thread_ts) : null;
   return h(
     "article",
-    { class: kind, "aria-label": `${author?.real_name ?? message.user} at ${clock(message.ts)}` },
+    { class: kind, tabindex: -1, "data-ts": message.ts, "aria-label": `${author?.real_name ?? message.user} at ${clock(message.ts)}` },
     h("div", { class: "gutter" }, follows ? h("time", {}, clock(message.ts)) : avatar(author)),
     h(
       "div",
@@ -110,7 +114,7 @@ function rows(messages, page, inThread) {
       !previous.ephemeral && !message.broadcast && !message.blocks.length &&
       message.ts - previous.ts < GROUPED_S;
     const value = { message, follows, inThread, page };
-    const signature = JSON.stringify([message, follows, message.ts === page.marked]);
+    const signature = JSON.stringify([message, follows, message.ts === page.marked, zoneName()]);
     items.push({ key: message.ts, signature, value });
     previous = message;
     if (inThread && items.length === 1 && messages.length > 1) {
@@ -137,8 +141,14 @@ export function drawMessages(container, messages, page, inThread = false, before
   const low = isLow(container);
   const had = container.childElementCount;
   const items = [...before, ...rows(messages, page, inThread)];
-  reconcile(container, items, (value) => value.node ?? (value.divider ? divider(value) : render(value)));
+  reconcile(container, items, (value) => value.node?.() ?? (value.divider ? divider(value) : render(value)));
   if (low || !had) container.scrollTop = container.scrollHeight;
+}
+
+function said(channel, app) {
+  if (channel.is_im) return `What ${app.name} tells you, and nobody else, stands here.`;
+  if (!channel.bot_is_member) return `${app.name} is not in this channel.`;
+  return `${app.name} posts here. Try /checkpoints in the box below.`;
 }
 
 export function beginning(channel, app) {
@@ -147,9 +157,7 @@ export function beginning(channel, app) {
     "div",
     { class: "beginning" },
     h("h2", {}, channel.is_im ? name : `This is the very beginning of ${name}`),
-    h("p", {}, channel.bot_is_member
-      ? `${app.name} posts here. Try /checkpoints in the box below.`
-      : `${app.name} is not in this channel.`),
+    h("p", {}, said(channel, app)),
   );
-  return { key: "beginning", signature: JSON.stringify([name, channel.bot_is_member]), value: { node } };
+  return { key: "beginning", signature: JSON.stringify([name, said(channel, app)]), value: { node: () => node } };
 }

@@ -3,6 +3,7 @@
 import { blocks } from "./blocks.js";
 import { h, icon } from "./dom.js";
 import { control } from "./fields.js";
+import { row } from "./row.js";
 import { words } from "./text.js";
 
 export class Modal {
@@ -13,6 +14,7 @@ export class Modal {
     this.view = null;
     this.readers = new Map();
     this.drafts = new Map();
+    this.sending = null;
     this.dialog.addEventListener("cancel", (event) => {
       event.preventDefault();
       this.close(true);
@@ -47,23 +49,26 @@ export class Modal {
     const first = Object.keys(this.view.errors)[0];
     const rows = [...this.dialog.querySelectorAll("[data-block]")];
     const row = rows.find((one) => one.dataset.block === (first ?? key));
-    const inside = "input, textarea, select, button";
+    const inside = "input, textarea, select, summary, button";
     (row?.querySelector(inside) ?? this.dialog.querySelector("[autofocus]") ??
-      this.dialog.querySelector(".sheet-body :is(input, textarea, select)") ??
-      this.dialog.querySelector("footer .primary") ?? this.dialog)?.focus();
+      this.dialog.querySelector(".sheet-body :is(input, textarea, select, .multi summary)") ??
+      this.dialog.querySelector("footer .primary") ?? this.dialog.querySelector("footer .button"))?.focus();
   }
 
   draw() {
     const { view } = this;
     this.readers.clear();
     const submit = view.submit && h("button", { class: "button primary", type: "submit" }, words(view.submit));
+    if (submit && this.sending === view.id) submit.setAttribute("aria-busy", "true");
     const form = h(
       "form",
       { class: "sheet", novalidate: true },
       h(
         "header",
         {},
-        h("span", { class: "avatar bot", "aria-hidden": true }, icon("check")),
+        view.depth > 1
+          ? h("button", { type: "button", class: "ghost", "aria-label": "Back", onclick: () => this.close(false) }, icon("back"))
+          : h("span", { class: "avatar bot", "aria-hidden": true }, icon("check")),
         h("h2", { id: "modal-title" }, words(view.title)),
         h("button", { type: "button", class: "ghost", "aria-label": "Close", onclick: () => this.close(true) }, icon("close")),
       ),
@@ -76,7 +81,7 @@ export class Modal {
         submit,
       ),
     );
-    form.addEventListener("submit", (event) => this.submit(event, submit));
+    form.addEventListener("submit", (event) => this.submit(event));
     form.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) form.requestSubmit();
     });
@@ -107,30 +112,11 @@ export class Modal {
     if (this.drafts.has(key)) current = this.drafted(element, this.drafts.get(key));
     const dispatch = (value) =>
       block.dispatch_action &&
-      this.act("click_view", { action_id: element.action_id, block_id: block.block_id, value });
+      this.act("click_view",
+        { action_id: element.action_id, block_id: block.block_id, value, values: this.values() });
     const made = control(element, current, dispatch);
     this.readers.set(key, made.read);
-    const error = this.view.errors[block.block_id];
-    const errorId = `error-${block.block_id}`;
-    const inner = made.node;
-    if (error) {
-      inner.setAttribute("aria-invalid", "true");
-      inner.setAttribute("aria-describedby", errorId);
-    }
-    const grouped = inner.classList.contains("options");
-    return h(
-      grouped ? "fieldset" : "label",
-      { class: `block field${error ? " wrong" : ""}`, "data-block": block.block_id, "data-input": block.block_id },
-      h(
-        grouped ? "legend" : "span",
-        { class: "label" },
-        words(block.label),
-        block.optional && h("small", {}, " (optional)"),
-      ),
-      inner,
-      error && h("span", { class: "error", id: errorId, role: "alert" }, icon("warn"), error),
-      block.hint && h("small", { class: "hint" }, words(block.hint)),
-    );
+    return row(block, made.node, this.view.errors[block.block_id]);
   }
 
   drafted(element, value) {
@@ -138,8 +124,10 @@ export class Modal {
     return {
       value,
       selected_option: all.find((option) => option.value === value),
-      selected_options: all.filter((option) => Array.isArray(value) && value.includes(option.value)),
+      selected_options: (Array.isArray(value) ? value : [])
+        .map((one) => all.find((option) => option.value === one)),
       selected_date: value,
+      selected_time: value,
       selected_date_time: value,
     };
   }
@@ -150,15 +138,24 @@ export class Modal {
     return values;
   }
 
-  async submit(event, button) {
+  // News may draw the view anew while the app thinks; the button goes on saying so.
+  async submit(event) {
     event.preventDefault();
-    if (!this.view.submit || button.getAttribute("aria-busy")) return;
-    button.setAttribute("aria-busy", "true");
+    if (!this.view.submit || this.sending) return;
+    this.sending = this.view.id;
+    this.busy(true);
     try {
       await this.act("submit", { values: this.values() });
     } finally {
-      button.removeAttribute("aria-busy");
+      this.sending = null;
+      this.busy(false);
     }
+  }
+
+  busy(on) {
+    const button = this.dialog.querySelector("button[type=submit]");
+    if (on) button?.setAttribute("aria-busy", "true");
+    else button?.removeAttribute("aria-busy");
   }
 
   close(everything) {

@@ -1,6 +1,7 @@
 // Slack's text: mrkdwn, mentions, dates, emoji. Everything ends as text nodes.
 
 import { h } from "./dom.js";
+import { at, date, daysFromToday } from "./zone.js";
 
 const EMOJI = {
   white_check_mark: "✅", heavy_check_mark: "✔️", x: "❌", no_entry: "⛔", hourglass: "⌛",
@@ -32,17 +33,13 @@ function lines(text) {
   return emoji(unescape(text)).split("\n").flatMap((line, n) => (n ? [h("br"), line] : [line]));
 }
 
-const at = (seconds, options) => new Intl.DateTimeFormat(undefined, options).format(new Date(seconds * 1000));
-const TIME = { hour: "2-digit", minute: "2-digit" };
+const TIME = { hour: "numeric", minute: "2-digit" };
 const LONG = { weekday: "long", year: "numeric", month: "long", day: "numeric" };
 const SHORT = { year: "numeric", month: "short", day: "numeric" };
 const DATE = { year: "numeric", month: "long", day: "numeric" };
 
 function pretty(seconds, options) {
-  const days = Math.round(
-    (new Date(seconds * 1000).setHours(0, 0, 0, 0) - new Date().setHours(0, 0, 0, 0)) / 864e5,
-  );
-  return { "-1": "yesterday", 0: "today", 1: "tomorrow" }[days] ?? at(seconds, options);
+  return { "-1": "yesterday", 0: "today", 1: "tomorrow" }[daysFromToday(seconds)] ?? at(seconds, options);
 }
 
 export function ago(seconds) {
@@ -56,7 +53,7 @@ export function ago(seconds) {
 
 export function slackDate(seconds, format) {
   const tokens = {
-    date_num: () => new Date(seconds * 1000).toISOString().slice(0, 10),
+    date_num: () => date(seconds),
     date: () => at(seconds, DATE),
     date_long: () => at(seconds, LONG),
     date_long_full: () => at(seconds, LONG),

@@ -61,7 +61,9 @@ def test_a_place_is_lent_and_used_at_the_terminal(terminal: Terminal) -> None:
     _, second = terminal.paused(gate)
     (listed,) = terminal.json("people", "show", f"os:{OTHER}")["delegations"]
     assert (listed["id"], listed["reason"]) == (delegation, "on leave")
-    assert f"{delegation}: " in terminal.ok("people", "show", f"os:{OTHER}")
+    shown = terminal.ok("people", "show", f"os:{OTHER}")
+    assert f"{delegation}: " in shown
+    assert "You get one message when what you asked for has ended." in " ".join(shown.split())
     terminal.become(OTHER)
     terminal.ok("checkpoints", "approve", first)
     shown = terminal.json("checkpoints", "show", first)

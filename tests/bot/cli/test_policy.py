@@ -9,7 +9,7 @@ from typer.testing import Result
 
 from bot.sandbox.server import Sandbox
 from tests.bot.cli.terminal import OTHER, Terminal, me
-from tests.journeys.world import MANIFEST
+from tests.journeys.world import slack_app
 
 
 def rules(explained: dict[str, Any]) -> dict[str, bool]:
@@ -193,7 +193,7 @@ def test_a_check_as_json(bare: Terminal) -> None:
 @pytest.fixture
 async def with_slack(bare: Terminal) -> AsyncIterator[Terminal]:
     """A terminal whose token belongs to a local Slack."""
-    async with Sandbox(manifest=MANIFEST) as sandbox:
+    async with Sandbox(manifest=slack_app(emails=True)) as sandbox:
         bare.patch.setenv("SLACK_BOT_TOKEN", "xoxb-sandbox")
         bare.patch.setenv("SLACK_API_URL", sandbox.api_url)
         yield bare

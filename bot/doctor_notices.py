@@ -1,0 +1,86 @@
+"""What `doctor` says in Slack: to Admins what is wrong, where and why; to others in short."""
+
+from collections.abc import Iterator
+
+from bot.literal import cut, one_line
+from bot.notices import standing_still
+from bot.wording import Explanation, Line, Moment
+from engine import Ailments, BackendStatus, Delivery
+
+_MOST_LISTED = 10
+_MOST_ERROR = 200
+
+
+def for_admins(found: Ailments, clock: str | None, host: str) -> Explanation:
+    """Everything that is wrong, each with what to do."""
+    lines = [
+        *_whole(found, clock, host),
+        *_deliveries("given up", found.given_up),
+        *_deliveries("held, and tried again", found.held),
+    ]
+    if found.others:
+        lines.append((f"{_things(found.others)} of other tenants could not be told.",))
+    if not lines:
+        return _fine()
+    return Explanation(
+        "Something is wrong",
+        tuple(lines),
+        "signoff doctor, where Signoff runs, looks at settings and tokens, too.",
+    )
+
+
+def for_others(found: Ailments, clock: str | None) -> Explanation:
+    """Whether anything is wrong, without what is none of the reader's business."""
+    lines: list[Line] = [] if found.standstill is None else [_standing(found)]
+    if found.troubled:
+        lines.append((f"{_things(found.troubled)} could not be told to Slack so far.",))
+    if clock is not None or found.unreachable or not found.has_worker:
+        lines.append(("Part of Signoff, or of what it talks to, is not well.",))
+    if not lines:
+        return _fine()
+    return Explanation("Something is wrong", tuple(lines), "Tell an Admin.")
+
+
+def _fine() -> Explanation:
+    return Explanation("All is fine", (("Nothing is held, and nothing stands still.",),))
+
+
+def _whole(found: Ailments, clock: str | None, host: str) -> Iterator[Line]:
+    if found.standstill is not None:
+        yield _standing(found)
+    if clock is not None:
+        yield (f"The clock is not believed: {cut(one_line(clock), _MOST_ERROR)}",)
+    if not found.has_worker:
+        yield (f"No worker runs on {one_line(host)}: runs there do not go on.",)
+    for backend in found.unreachable[:_MOST_LISTED]:
+        yield _backend(backend)
+    if found.reviews.oldest is not None:
+        count = found.reviews.count
+        waits = "1 review waits" if count == 1 else f"{count} reviews wait"
+        yield (f"{waits} for a signature, ", Moment(found.reviews.oldest, "the oldest since "))
+
+
+def _standing(found: Ailments) -> Line:
+    if found.standstill is None:
+        raise AssertionError("nothing stands still")
+    began, stopped, until = standing_still(found.standstill)
+    return (began, f" {stopped}. {until}.")
+
+
+def _backend(backend: BackendStatus) -> Line:
+    error = cut(one_line(backend.error or ""), _MOST_ERROR)
+    said = f"{one_line(backend.name)} cannot be reached: {error}"
+    since = backend.error_since
+    return (said,) if since is None else (said, Moment(since, " (since ", ")"))
+
+
+def _deliveries(how: str, found: tuple[Delivery, ...]) -> Iterator[Line]:
+    for one in found[:_MOST_LISTED]:
+        error = cut(one_line(one.error or ""), _MOST_ERROR)
+        yield (f"{one.kind.value} of {one.checkpoint_id} is {how}: {error}",)
+    if len(found) > _MOST_LISTED:
+        yield (f"and {len(found) - _MOST_LISTED} more {how}",)
+
+
+def _things(count: int) -> str:
+    return "1 thing" if count == 1 else f"{count} things"
