@@ -13,6 +13,7 @@ from bot.cards import button
 from bot.lists import as_of, row
 from bot.literal import Block, cut, one_line, plain
 from bot.modals import modal
+from bot.notification_forms import preference_lines
 from bot.tokens import (
     DETAILS,
     HOME_BACK,
@@ -59,6 +60,9 @@ def home_view(caller: Caller, seen: Overview, state: HomeState) -> View:
             _DIVIDER,
             header(home_words.DELEGATIONS),
             *explanation(people_notices.delegations(seen.filed)),
+            _DIVIDER,
+            header(home_words.TOLD),
+            paragraph(preference_lines(seen.preferences, seen.waiting.as_of)),
             _DIVIDER,
             header(home_words.WHO),
             paragraph(_who(caller, seen)),

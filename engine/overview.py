@@ -1,18 +1,20 @@
 """Everything that concerns one person, on one snapshot: what a page of their own shows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from engine import lifecycle
 from engine.identity import Caller, Entitlement, PersonId, Principal, Role, Standing
 from engine.mine import Tally, mine_tallied
 from engine.model import Checkpoint, Choice
+from engine.noting import preferences_of
 from engine.people import roles_of
 from engine.registry import PersonFile, person_file
 from engine.store import links, people, personal
 from engine.store.checkpoints import Cursor
 from engine.store.writer import Tx
+from engine.telling import Preferences
 from engine.views import Page
 
 SOON = timedelta(hours=6)
@@ -39,6 +41,7 @@ class Overview:
     asked: tuple[Checkpoint, ...]  # of runs they started, the newest first
     said: tuple[Said, ...]  # what they answered, the latest first
     filed: PersonFile | None  # accounts and delegations; None for one never seen
+    preferences: Preferences = field(default_factory=Preferences)
     admins: tuple[str, ...] = ()  # whom a colleague without any role can ask for one
 
 
@@ -66,6 +69,7 @@ def overview_of(
         asked=_asked(tx, same, latest, list(held)),
         said=_said(tx, same, latest, list(held)),
         filed=None if person_id is None else person_file(tx, person_id),
+        preferences=preferences_of(tx, caller.identity),
         admins=() if held or not _is_colleague(caller) else _admins(tx),
     )
 

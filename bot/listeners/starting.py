@@ -18,7 +18,7 @@ from bot.listeners import notifications, people
 from bot.listeners.answering import answer_in_time
 from bot.listeners.oneself import doctor, whoami
 from bot.listeners.pages import typed_reply
-from bot.payloads import Command, Malformed, parse_start
+from bot.payloads import Command, Malformed, Who, parse_start
 from bot.refusals import role_refusal
 from bot.run_notices import RUN_COMMAND
 from bot.typed import Doctor, Help, Looking, NotUnderstood, WhoAmI
@@ -79,15 +79,16 @@ async def reply(desk: Desk, command: Command[RunRequest] | Malformed) -> Message
         case ShowNotifications():
             return await notifications.answer(desk, command.who.identity)
         case asked:
-            caller = await desk.caller(command.who)
-            if isinstance(caller, LookUpFailed):
-                return lists.notice(notices.look_up_failed())
-            return await _of(desk, caller, asked)
+            return await _looked_up(desk, command.who, asked)
 
 
-async def _of(
-    desk: Desk, caller: Caller, asked: StartRun | PeopleRequest | WhoAmI | Doctor
+async def _looked_up(
+    desk: Desk, who: Who, asked: StartRun | PeopleRequest | WhoAmI | Doctor
 ) -> Message:
+    """The answer to somebody whose account and groups matter."""
+    caller = await desk.caller(who)
+    if isinstance(caller, LookUpFailed):
+        return lists.notice(notices.look_up_failed())
     match asked:
         case StartRun():
             return lists.notice(await _start(desk, caller, asked))

@@ -135,3 +135,15 @@ async def test_a_bot_killed_before_the_message_sends_it_once_after_its_start(
             said = lambda m: "Approved: deploy" in m["text"]  # noqa: E731
             await world.person("U0BOB").wait_for_message(said, 60, channel="D0BOB")
             assert len(await told(world, "U0BOB", run_id)) == 1
+
+
+async def test_the_home_tab_leads_to_the_form_and_shows_what_was_chosen(tmp_path: Path) -> None:
+    """Opened from there, saved, and the tab behind it follows by itself."""
+    async with running(tmp_path) as world:
+        ana = world.person("U0ANA")
+        await ana.open_home()
+        await ana.wait_for_home(lambda view: "You get no message when something" in read(view))
+        await ana.click_home("notifications")
+        await ana.wait_for_modal(lambda view: view["callback_id"] == "notifications_form")
+        assert (await ana.submit({"wanted": ["outcome", "asked"]})).ok
+        await ana.wait_for_home(lambda view: "You get a message when something" in read(view))
