@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
@@ -17,16 +16,17 @@ from slack_bolt.app.async_app import AsyncApp
 
 from bot import backends, listeners
 from bot.budgets import Budgets
-from bot.config import Settings, load_settings
+from bot.config import Settings
 from bot.dags import dag_folder
 from bot.desk import Desk
 from bot.homes import Homes
 from bot.listeners.events import SURFACE
 from bot.notifier import Notifier
 from bot.reconciler import Reconciler
-from bot.role_file import Synced, sync_roles
+from bot.role_file import sync_roles
 from bot.rollups import Rollups
 from bot.sealing import anchor_in_slack, sign_heads
+from bot.signals import listen_to_signals
 from bot.slack import Slack, SlackError, SlackRefused, connected
 from bot.sockets import Sockets
 from bot.supervisor import supervise_worker
@@ -77,7 +77,7 @@ async def serve(settings: Settings, *, http: bool, host: str, port: int, with_wo
         if lock is not None:  # the one bot of this file: whoever held a claim is gone
             await store.write(drop_claims)
         await store.write(partial(sync_roles, settings=settings, take_over=True))
-        _listen_to_signals(store, stop)
+        listen_to_signals(store, stop)
         way_in = WayIn((host, port) if http else None)
         await run_bot(store, settings, stop, way_in, with_worker=with_worker)
     finally:
@@ -264,33 +264,6 @@ async def _ask(
             await asyncio.wait_for(stop.wait(), wait_s)
         wait_s = min(wait_s * 2, _LONGEST_WAIT_FOR_SLACK_S)
     return None
-
-
-def _listen_to_signals(store: Store, stop: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    reloading: set[asyncio.Task[None]] = set()
-
-    def reload() -> None:
-        task = loop.create_task(_reload(store))
-        reloading.add(task)
-        task.add_done_callback(reloading.discard)
-
-    loop.add_signal_handler(signal.SIGHUP, reload)
-
-
-async def _reload(store: Store) -> None:
-    try:
-        settings = load_settings()
-    except InvalidSettings:
-        log.exception("signoff.toml cannot be read: the roles stay as they were")
-        return
-    match await store.write(partial(sync_roles, settings=settings, take_over=True)):
-        case Synced(given=given, taken_back=taken):
-            log.info("roles read again: %d given, %d taken back", given, taken)
-        case _:
-            log.error("there is no %s: the roles stay as they were", settings.config_path)
 
 
 def _require_tokens(settings: Settings, *, http: bool) -> None:

@@ -11,8 +11,9 @@ from bot.cli.findings import Check, Status
 from bot.cli.output import Moments
 from bot.cli.session import this_host
 from bot.cli.slack_check import SlackSays, ask_slack
-from bot.config import Environment, Settings, load_settings
+from bot.config import Settings, load_settings
 from bot.dags import dag_folder
+from bot.environment import Environment
 from bot.manifest import AppNeeds, scopes
 from bot.named_by_email import names_by_email
 from bot.notices import since

@@ -81,7 +81,7 @@ def _make_key() -> None:
 
 def _answers() -> "SlackAnswers":
     from bot.cli.asking import ask_for_slack
-    from bot.config import Environment
+    from bot.environment import Environment
 
     return ask_for_slack(Environment().SLACK_API_URL)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from bot.backend_settings import BackendSettings, Login, SecretKind
-from bot.config import Environment, load_settings
+from bot.config import load_settings
+from bot.environment import Environment
 from engine import BackendKind, InvalidSettings, OnExpire, Policy, Principal, ReasonRule, Role
 from engine.gates import GateRef
 

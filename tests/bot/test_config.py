@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import Environment, Settings, load_settings
+from bot.config import Settings, load_settings
+from bot.environment import Environment
 from engine import AuditSurface, Confirm, InvalidSettings, LocalMode, Role
 
 TOML = """\

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from bot.cli.simulation import simulated
-from bot.config import Environment, load_settings
+from bot.config import load_settings
+from bot.environment import Environment
 from bot.one_tap import dialog
 from engine.dag import Dag, Gate
 from engine.dagfile import Defaults, parse

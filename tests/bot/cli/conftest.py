@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import Environment
+from bot.environment import Environment
 from tests.bot.cli.terminal import Terminal, me
 
 

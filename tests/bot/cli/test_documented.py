@@ -11,7 +11,7 @@ from typer.main import get_command
 from bot import backend_file, config_file, rule_file
 from bot.cli import app
 from bot.cli.exits import Exit
-from bot.config import Environment
+from bot.environment import Environment
 
 ROOT = Path(__file__).parents[3]
 CLI = (ROOT / "docs/reference/cli.md").read_text(encoding="utf-8")
