@@ -23,6 +23,7 @@ from engine import (
     Store,
     approver_groups,
     granted_groups,
+    groups_mine,
     lenders_of,
 )
 
@@ -115,6 +116,19 @@ class Desk:
         """Whoever delegated to somebody, looked up now."""
         made = partial(lenders_of, caller=who.identity, checkpoint_id=checkpoint_id)
         return await self.looked_up(await self.store.read(made), checkpoint_id)
+
+    async def with_lenders(self, who: Who) -> tuple[Caller, list[Caller]] | LookUpFailed:
+        """Who is acting, and whoever delegated to them, in every group that what waits names."""
+        caller = await self.caller(who)
+        if isinstance(caller, LookUpFailed):
+            return caller
+        groups = await self.store.read(partial(groups_mine, caller=caller))
+        if groups:
+            caller = await self.directory.caller(who.realm, who.user_id, groups)
+            if isinstance(caller, LookUpFailed):
+                return caller
+        accounts = await self.store.read(partial(lenders_of, caller=who.identity))
+        return caller, await self.looked_up_in(accounts, groups)
 
     def place_of(self, view: CheckpointView) -> str | None:
         """The channel of a card as people call it, where it is known by name."""

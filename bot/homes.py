@@ -16,7 +16,7 @@ from bot.directory import LookUpFailed
 from bot.payloads import Who
 from bot.slack import SlackError, SlackRateLimited, SlackRefused
 from bot.tokens import HomeState
-from engine import Caller, Overview, groups_mine, lenders_of, overview_of
+from engine import Caller, Overview, overview_of
 
 log = logging.getLogger(__name__)
 
@@ -45,15 +45,10 @@ class _Tab:
 
 async def look(desk: Desk, who: Who, state: HomeState) -> Seen | LookUpFailed:
     """Who somebody is, and what concerns them now."""
-    caller = await desk.caller(who)
-    if isinstance(caller, LookUpFailed):
-        return caller
-    groups = await desk.store.read(partial(groups_mine, caller=caller))
-    if groups:
-        caller = await desk.directory.caller(who.realm, who.user_id, groups)
-        if isinstance(caller, LookUpFailed):
-            return caller
-    accounts = await desk.store.read(partial(lenders_of, caller=who.identity))
+    found = await desk.with_lenders(who)
+    if isinstance(found, LookUpFailed):
+        return found
+    caller, lenders = found
     seen = await desk.store.read(
         partial(
             overview_of,
@@ -61,7 +56,7 @@ async def look(desk: Desk, who: Who, state: HomeState) -> Seen | LookUpFailed:
             limit=home.PAGE_ROWS,
             latest=home.LATEST,
             after=state.cursor,
-            lenders=await desk.looked_up_in(accounts, groups),
+            lenders=lenders,
         )
     )
     return caller, seen

@@ -36,10 +36,14 @@ async def typed_reply(desk: Desk, who: Who, wanted: ListState | Looking) -> Mess
 
 async def list_reply(desk: Desk, who: Who, state: ListState) -> Message:
     """A page of a list: only tenants in which the reader holds a role."""
-    caller = await desk.caller(who)
-    if isinstance(caller, LookUpFailed):
+    if state.kind is ListKind.MINE:
+        found = await desk.with_lenders(who)
+    else:
+        caller = await desk.caller(who)
+        found = caller if isinstance(caller, LookUpFailed) else (caller, [])
+    if isinstance(found, LookUpFailed):
         return lists.notice(notices.look_up_failed())
-    lenders = await desk.lenders(who) if state.kind is ListKind.MINE else []
+    caller, lenders = found
     page = await list_page(desk, caller, state, lenders, lists.PAGE_ROWS)
     return lists.pending_list(page, state) if page else lists.whoami(caller, {})
 

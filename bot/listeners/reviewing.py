@@ -1,5 +1,6 @@
 """`review`, typed: what the button Review opens, without looking for the button."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bot import modals, notices
@@ -35,17 +36,17 @@ async def open_review(desk: Desk, command: Command[Request], wanted: Review) -> 
 
 async def open_next(desk: Desk, click: Click) -> Body:
     """The request with the earliest deadline of those that wait for whoever asks."""
-    caller = await desk.caller(click.who)
-    if isinstance(caller, LookUpFailed):
+    who = await desk.with_lenders(click.who)
+    if isinstance(who, LookUpFailed):
         return modals.refusal_view(notices.look_up_failed())
-    found = await _next(desk, click, caller)
+    found = await _next(desk, *who)
     if found is None:
         return modals.refusal_view(notices.nothing_waits(), title="Nothing waits")
     return await open_details(desk, replace(click, target=target_of(found)))
 
 
-async def _next(desk: Desk, click: Click, caller: Caller) -> Checkpoint | None:
-    state, lenders = ListState(kind=ListKind.MINE), await desk.lenders(click.who)
+async def _next(desk: Desk, caller: Caller, lenders: Sequence[Caller]) -> Checkpoint | None:
+    state = ListState(kind=ListKind.MINE)
     for _ in range(_MOST_PAGES):
         page = await list_page(desk, caller, state, lenders, 1)
         if page is None or page.items or page.after is None:
