@@ -67,10 +67,10 @@ def _all_in(groups: Sequence[str], members: Members) -> frozenset[str]:
 
 def mentioning(message: Message, called: Called) -> Message:
     """The message with a last line that mentions them, in the blocks and in `text`."""
-    if not called:
-        return message
     mentions = _mentions(called)
     named = _named(called.named)
+    if not mentions and not named:
+        return message
     elements: list[Block] = []
     if mentions:
         mrkdwn = f"For {' '.join(mentions)}"

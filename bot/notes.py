@@ -6,7 +6,7 @@ from bot import note_words
 from bot.directory import Directory, LookUpFailed
 from bot.slack import Slack, SlackRefused
 from bot.summons import Summons
-from bot.threads import HELD_RETRY, no_thread
+from bot.threads import HELD_RETRY, no_thread, root_of
 from engine import (
     CheckpointView,
     Delivered,
@@ -77,15 +77,16 @@ class Notes:
     async def _send(self, view: CheckpointView, account: Identity, why: Why) -> Outcome:
         if not self._directory.is_home(account.realm):
             return Moot("the account is of another workspace")
-        root = next((p for p in view.postings if p.handle is not None), None)
-        if root is None or root.handle is None:
+        root = root_of(view)
+        if root is None and view.postings:
             return no_thread(view)
         found = await self._directory.caller(account.realm, account.subject)
         if isinstance(found, LookUpFailed):
             return Moot(found.why) if found.is_nobody else RetryLater(found.why)
         if found.standing not in _THERE:
             return Moot(f"the account is {found.standing}")
-        link = await self._slack.permalink(root.place, root.handle)
+        # Where every copy of the card was deleted by hand, there is nothing to link to.
+        link = None if root is None else await self._slack.permalink(root.place, root.handle or "")
         message = (
             note_words.outcome(view, link)
             if why is Why.OUTCOME

@@ -76,7 +76,7 @@ async def test_a_reminder_says_who_decided_and_how_many_are_missing(bot: Bot) ->
     await bot.store.write(says(opened, "U0ANA"))
     await bot.tells()
     await bot.tells(after=2 * HOUR)
-    (reminder,) = bot.replies
+    _vote, reminder = bot.replies
     assert (reminder.thread, reminder.broadcast) == ("1.0", False)
     said = words(reminder.blocks)
     assert "Still waiting: deploy · release" in said

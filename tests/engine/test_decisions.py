@@ -535,7 +535,7 @@ async def test_an_expiry_says_what_it_does_to_the_run_and_tells_the_channel(
     assert (said["state"], said["cause"], said["on_expire"]) == ("expired", "deadline", on_expire)
     assert said["ended_at"] == DEADLINE.isoformat()
     kinds = [d.kind for d in await store.read(partial(outbox.deliveries, checkpoint_id=opened.id))]
-    assert kinds == [DeliveryKind.POSTING, DeliveryKind.EXPIRED]
+    assert kinds == [DeliveryKind.POSTING, DeliveryKind.EXPIRED, DeliveryKind.OUTCOME]
 
 
 async def test_an_end_by_people_says_nothing_of_expiry(store: Store, opened: Checkpoint) -> None:

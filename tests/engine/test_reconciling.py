@@ -55,11 +55,16 @@ class Cards:
 
     async def tells(self) -> list[Delivery]:
         """Post or redraw what is due."""
-        claim = partial(outbox.claim, holder="a", term=TERM, limit=99)
-        due = await self.store.write(claim)
+        due = await self.claimed()
         for delivery in due:
             await self.store.write(partial(self._draw, delivery=delivery))
         return due
+
+    async def claimed(self) -> list[Delivery]:
+        """The copies that are due to be posted or redrawn."""
+        kinds = (outbox.DeliveryKind.POSTING,)
+        claim = partial(outbox.claim, holder="a", term=TERM, limit=99, kinds=kinds)
+        return await self.store.write(claim)
 
     def _draw(self, tx: Tx, delivery: Delivery) -> None:
         assert delivery.posting_id is not None
@@ -186,7 +191,7 @@ async def test_a_card_out_of_reach_is_held_and_true_once_it_can_be_reached(
     assert await cards.store.read(unreachable_cards) == [held]
     if ended:
         await cards.told(says(opened, choice=Choice.REJECT))
-        (delivery,) = await cards.store.write(partial(outbox.claim, holder="a", term=TERM, limit=9))
+        (delivery,) = await cards.claimed()
         await cards.told(lambda tx: outbox.give_up(tx, delivery.id, "a", "is_archived"))
         assert await cards.store.read(unreachable_cards) == []
     await cards.told(partial(place_changed, surface="slack", place=held.place))

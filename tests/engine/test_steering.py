@@ -215,7 +215,7 @@ async def test_its_card_is_redrawn_and_its_thread_is_told(store: Store, asked: C
     (checkpoint,) = found["checkpoint"]
     assert [p["wanted_version"] for p in found["posting"]] == [checkpoint["version"]] == [3]
     told = [(d["kind"], d["state"]) for d in found["delivery"]]
-    assert told == [("posting", "pending"), ("run_ended", "pending")]
+    assert told == [("posting", "pending"), ("run_ended", "pending"), ("outcome", "pending")]
 
 
 async def test_the_trail_tells_a_call_off_in_order_and_no_resume(

@@ -939,7 +939,7 @@ async def test_a_locked_file_is_busy_and_says_so(
         ),
         (
             partial(past.ended, tenant="acme", limit=9, by=frozenset({PersonId("pn_x")})),
-            "ix_decision_checkpoint",
+            "ix_decision_person",
         ),
         (
             partial(past.approval_spans, tenant="acme", since=NOW, causes=BY_PEOPLE, limit=9),

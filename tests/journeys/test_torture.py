@@ -338,18 +338,27 @@ async def wrongs(storm: Storm) -> list[str]:
 
 
 def _lost(storm: Storm, trail: list[dict[str, Any]]) -> Iterator[str]:
-    """Acked means recorded, and what was sent is what is recorded; a doubled form counts once."""
+    """Acked means recorded, and what was sent is what is recorded; a doubled form counts once.
+
+    It is written twice only when other votes had lapsed, or no longer, by the second time.
+    """
     recorded = Counter(
-        Sent(e["checkpoint_id"], e["facts"]["choice"], e["personal"]["reason"])
+        (Sent(e["checkpoint_id"], e["facts"]["choice"], e["personal"]["reason"]), _lapsed(e))
         for e in trail
         if e["event"] == "decision_recorded"
     )
+    written = {sent for sent, _ in recorded}
     for sent in storm.acked:
-        if not recorded[sent]:
+        if sent not in written:
             yield f"LOST: {sent} was acknowledged and is not recorded"
-    for sent, times in recorded.items():
+    for (sent, _), times in recorded.items():
         if times > 1:
             yield f"{sent} was recorded {times} times"
+
+
+def _lapsed(entry: dict[str, Any]) -> frozenset[str]:
+    found = (finding.get("person") for finding in entry["personal"]["trace"])
+    return frozenset(person for person in found if person)
 
 
 def _ends(views: list[CheckpointView], trail: list[dict[str, Any]]) -> Iterator[str]:
