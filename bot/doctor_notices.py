@@ -1,6 +1,7 @@
 """What `doctor` says in Slack: to Admins what is wrong, where and why; to others in short."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from bot.literal import cut, one_line
 from bot.notices import standing_still
@@ -11,10 +12,24 @@ _MOST_LISTED = 10
 _MOST_ERROR = 200
 
 
-def for_admins(found: Ailments, clock: str | None, host: str) -> Explanation:
+@dataclass(frozen=True, slots=True)
+class Here:
+    """How the bot itself is that answers."""
+
+    host: str
+    clock: str | None = None  # why it is not believed
+    connections: tuple[int, int] | None = None  # to Slack: open, and wanted; None over HTTP
+
+    @property
+    def is_thin(self) -> bool:
+        """Whether fewer connections are open than are wanted."""
+        return self.connections is not None and self.connections[0] < self.connections[1]
+
+
+def for_admins(found: Ailments, here: Here) -> Explanation:
     """Everything that is wrong, each with what to do."""
     lines = [
-        *_whole(found, clock, host),
+        *_whole(found, here),
         *_deliveries("given up", found.given_up),
         *_deliveries("held, and tried again", found.held),
     ]
@@ -29,12 +44,13 @@ def for_admins(found: Ailments, clock: str | None, host: str) -> Explanation:
     )
 
 
-def for_others(found: Ailments, clock: str | None) -> Explanation:
+def for_others(found: Ailments, here: Here) -> Explanation:
     """Whether anything is wrong, without what is none of the reader's business."""
     lines: list[Line] = [] if found.standstill is None else [_standing(found)]
     if found.troubled:
         lines.append((f"{_things(found.troubled)} could not be told to Slack so far.",))
-    if clock is not None or found.unreachable or not found.has_worker:
+    unwell = here.clock is not None or here.is_thin or found.unreachable
+    if unwell or not found.has_worker:
         lines.append(("Part of Signoff, or of what it talks to, is not well.",))
     if not lines:
         return _fine()
@@ -45,13 +61,16 @@ def _fine() -> Explanation:
     return Explanation("All is fine", (("Nothing is held, and nothing stands still.",),))
 
 
-def _whole(found: Ailments, clock: str | None, host: str) -> Iterator[Line]:
+def _whole(found: Ailments, here: Here) -> Iterator[Line]:
     if found.standstill is not None:
         yield _standing(found)
-    if clock is not None:
-        yield (f"The clock is not believed: {cut(one_line(clock), _MOST_ERROR)}",)
+    if here.clock is not None:
+        yield (f"The clock is not believed: {cut(one_line(here.clock), _MOST_ERROR)}",)
+    if here.connections is not None and here.is_thin:
+        opened, wanted = here.connections
+        yield (f"{opened} of {wanted} connections to Slack are open: clicks may get lost.",)
     if not found.has_worker:
-        yield (f"No worker runs on {one_line(host)}: runs there do not go on.",)
+        yield (f"No worker runs on {one_line(here.host)}: runs there do not go on.",)
     for backend in found.unreachable[:_MOST_LISTED]:
         yield _backend(backend)
     if found.reviews.oldest is not None:

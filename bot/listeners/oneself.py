@@ -23,7 +23,12 @@ async def doctor(desk: Desk, caller: Caller) -> Message:
     governed = [tenant for tenant, found in held.items() if found.role is Role.ADMIN]
     host = socket.gethostname()
     found = await desk.store.read(partial(current_ailments, tenants=governed, host=host))
-    clock = desk.store.clock.trouble
+    health = None if desk.sockets is None else desk.sockets.health()
+    here = doctor_notices.Here(
+        host=host,
+        clock=desk.store.clock.trouble,
+        connections=None if health is None else (health.open, health.wanted),
+    )
     if governed:
-        return lists.notice(doctor_notices.for_admins(found, clock, host))
-    return lists.notice(doctor_notices.for_others(found, clock))
+        return lists.notice(doctor_notices.for_admins(found, here))
+    return lists.notice(doctor_notices.for_others(found, here))

@@ -185,11 +185,14 @@ def test_whoami_says_which_grant_and_why() -> None:
     assert_message(lists.whoami(caller, held))
 
 
+HERE = doctor_notices.Here(host="host", connections=(2, 2))
+
+
 def test_a_doctor_says_that_all_is_fine() -> None:
     """To anybody."""
     for said in (
-        doctor_notices.for_admins(WELL, None, "host"),
-        doctor_notices.for_others(WELL, None),
+        doctor_notices.for_admins(WELL, HERE),
+        doctor_notices.for_others(WELL, HERE),
     ):
         assert said.headline == "All is fine"
 
@@ -209,12 +212,23 @@ def test_a_doctor_tells_admins_more(
 ) -> None:
     """Others learn that something is wrong, and whom to tell."""
     found = replace(WELL, **changes)
-    told = doctor_notices.for_admins(found, clock, "host")
+    here = replace(HERE, clock=clock)
+    told = doctor_notices.for_admins(found, here)
     assert for_admin in str(told)
     assert_message(lists.notice(told))
-    other = doctor_notices.for_others(found, clock)
+    other = doctor_notices.for_others(found, here)
     assert for_other in str(other)
     assert_message(lists.notice(other))
+
+
+def test_a_doctor_says_that_connections_are_missing() -> None:
+    """How many to Admins, that something is not well to others; over HTTP there are none."""
+    thin = replace(HERE, connections=(1, 2))
+    assert "1 of 2 connections to Slack are open" in str(doctor_notices.for_admins(WELL, thin))
+    assert "not well" in str(doctor_notices.for_others(WELL, thin))
+    assert (
+        doctor_notices.for_admins(WELL, replace(HERE, connections=None)).headline == "All is fine"
+    )
 
 
 _instants = st.none() | st.just(DECIDED_AT)
