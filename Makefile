@@ -7,7 +7,7 @@ ARGS ?=
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-engines bench pictures check format clean
+.PHONY: help demo test test-storms test-browser test-engines bench pictures check format clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -15,8 +15,14 @@ help: ## what there is
 demo: $(VENV)/.installed ## a local Slack, the real bot and a real DAG; ARGS="--auto approve" runs unattended
 	@$(BIN)/signoff demo $(ARGS)
 
-test: $(VENV)/.installed-dev ## the whole test suite
-	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+test: $(VENV)/.installed-dev ## the tests, in less than five minutes on two cores; ARGS="tests/engine -k expiry" narrows them
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not storm and not browser" $(ARGS)
+
+test-storms: $(VENV)/.installed-dev ## what takes long: processes killed, cut off and flooded, many random histories
+	@$(BIN)/python -m pytest -n $(WORKERS) -m storm $(ARGS)
+
+test-browser: $(VENV)/.installed-dev ## the page of the local Slack, in a real Chromium
+	@$(BIN)/python -m pytest -n 2 -m browser $(ARGS)
 
 # One folder in tests/engines for each engine, with the packages of its environment.
 ENGINES := $(patsubst tests/engines/%/requirements.txt,%,$(wildcard tests/engines/*/requirements.txt))

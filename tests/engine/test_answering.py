@@ -218,6 +218,7 @@ _HAPPENINGS = st.lists(
 )  # fmt: skip
 
 
+@pytest.mark.storm
 @pytest.mark.timeout(240)
 @settings(
     max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None

@@ -34,6 +34,7 @@ class Channels:
         self.room = dict(room)
         self.where: dict[str, str] = {}  # checkpoint -> channel; C1 where it does not say
         self.told: list[Delivery] = []
+        self.posted = 0
         self.turned_away = 0
 
     def closed(self) -> Mapping[str, float]:
@@ -48,7 +49,8 @@ class Channels:
         self.told.append(delivery)
         if delivery.posting_id is not None:
             post = partial(record_posted, posting_id=delivery.posting_id, place=lane, version=1)
-            await self.store.write(partial(post, handle=f"{len(self.told)}.0"))
+            self.posted += 1
+            await self.store.write(partial(post, handle=f"{self.posted}.0"))
         return Delivered()
 
     def outbox(self) -> Outbox:

@@ -13,6 +13,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -244,6 +245,7 @@ policies = st.builds(
 )
 
 
+@pytest.mark.storm
 @settings(
     max_examples=60,
     deadline=None,

@@ -22,7 +22,7 @@ from tests.engine.build import TENANT, waiting
 from tests.journeys.seen import button_of, buttons, read
 from tests.journeys.world import CHANNEL, GATE, World, bot, running
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.storm]
 
 PACE = 50
 BURST = 500

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.journey, pytest.mark.storm, pytest.mark.timeout(240)]
 
 TASKS = ["fetch", "build", "lint", "test", "ship", "tell", "smoke", "open", "mail", "tidy"]
 _LEAST_STEPS = 12  # commits of the run: one a turn at the least

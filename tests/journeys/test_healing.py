@@ -15,7 +15,7 @@ from tests.journeys.seen import button_of, buttons, read
 from tests.journeys.test_killed import installed, started
 from tests.journeys.world import CHANNEL, GATE, MANIFEST, World
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.journey, pytest.mark.storm, pytest.mark.timeout(120)]
 
 ELSEWHERE = "C0GENERAL"
 ANYBODY = GATE.replace("    prompt:", "    self_approval: true\n    prompt:")

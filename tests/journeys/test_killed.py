@@ -16,7 +16,7 @@ from tests.journeys.processes import CONFIG, Signoff, kill
 from tests.journeys.seen import read
 from tests.journeys.world import GATE, MANIFEST, World, settings_for
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.journey, pytest.mark.storm, pytest.mark.timeout(120)]
 
 
 @asynccontextmanager

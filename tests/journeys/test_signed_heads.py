@@ -11,7 +11,7 @@ import pytest
 from tests.journeys.processes import kill
 from tests.journeys.test_killed import installed
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.journey, pytest.mark.storm, pytest.mark.timeout(120)]
 
 
 async def anchored(path: Path, rows: int) -> list[dict[str, Any]]:

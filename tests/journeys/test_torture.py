@@ -59,7 +59,7 @@ from engine import (
 from tests.journeys.processes import CONFIG, Signoff, kill
 from tests.journeys.world import CHANNEL, MANIFEST, TENANT, settings_for
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.journey, pytest.mark.storm, pytest.mark.timeout(120)]
 
 DECIDERS = ("U0ANA", "U0BOB", "U0OLA")
 OTHERS = ("U0VIC", "U0GUS")  # a viewer and a guest, who may decide nothing
