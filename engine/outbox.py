@@ -90,11 +90,7 @@ class Outbox:
             outbox.claim, holder=self._holder, term=_CLAIM_TERM, limit=_BATCH, **open_to_us
         )
         claimed = await self._store.write(claim)
-        # One after the other within a checkpoint: its thread reads in the order things happened.
-        threads: dict[str, list[Delivery]] = {}
-        for delivery in claimed:  # in their turn
-            threads.setdefault(delivery.checkpoint_id, []).append(delivery)
-        await asyncio.gather(*(self._deliver_all(_asked(thread)) for thread in threads.values()))
+        await asyncio.gather(*(self._deliver_in_turn(lane) for lane in _lanes(claimed)))
         return len(claimed)
 
     async def _nap(self) -> float:
@@ -106,6 +102,10 @@ class Outbox:
         if due_at is not None:
             waits.append((due_at - self._store.clock.now()).total_seconds())
         return max(min(waits), 0.02)
+
+    async def _deliver_in_turn(self, threads: Sequence[Sequence[Delivery]]) -> None:
+        for thread in threads:
+            await self._deliver_all(thread)
 
     async def _deliver_all(self, deliveries: Sequence[Delivery]) -> None:
         outcome: Outcome = Delivered()
@@ -127,8 +127,20 @@ class Outbox:
             return RetryLater(f"{type(error).__name__}: {error}")
 
 
-def _asked(thread: Sequence[Delivery]) -> list[Delivery]:
-    return sorted(thread, key=lambda delivery: delivery.id)
+def _lanes(claimed: Sequence[Delivery]) -> list[list[list[Delivery]]]:
+    """What was claimed, by lane, and there by checkpoint; each lane is gone through in its turn.
+
+    Within a checkpoint one comes after the other: its thread reads in the order things happened.
+    What is in no lane yet waits for nothing else.
+    """
+    threads: dict[str, list[Delivery]] = {}
+    for delivery in claimed:  # in their turn
+        threads.setdefault(delivery.checkpoint_id, []).append(delivery)
+    lanes: dict[str, list[list[Delivery]]] = {}
+    for checkpoint_id, thread in threads.items():
+        lane = thread[0].lane or checkpoint_id
+        lanes.setdefault(lane, []).append(sorted(thread, key=lambda delivery: delivery.id))
+    return list(lanes.values())
 
 
 async def _first(*waits: Coroutine[Any, Any, object]) -> None:

@@ -79,6 +79,7 @@ class Delivery:
     due_at: datetime
     created_at: datetime
     error: str | None
+    lane: str | None = None  # in which it waits for its turn
 
 
 def ask(
@@ -415,4 +416,5 @@ def _delivery_value(row: sa.Row[Any]) -> Delivery:
         due_at=row.due_at,
         created_at=row.created_at,
         error=row.error,
+        lane=row.lane,
     )
