@@ -340,6 +340,7 @@ async def _history(world: World, acts: list[tuple[str, int]]) -> None:
     assert len(world.slack.cards) == posted, "it posts for ever"
 
 
+@pytest.mark.storm
 @pytest.mark.timeout(300)
 @settings(max_examples=12)
 @given(acts=st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 20)), max_size=14))

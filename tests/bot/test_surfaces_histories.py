@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
@@ -64,6 +65,7 @@ policies = st.builds(
 stories = st.lists(st.one_of(answers, answers, changes), min_size=3, max_size=10)
 
 
+@pytest.mark.storm
 @settings(
     max_examples=30,
     phases=[Phase.generate, Phase.shrink],

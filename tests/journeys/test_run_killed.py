@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.storm]
 
 ROOT = Path(__file__).parents[2]
 CONFIG = f'[tenants.local-dev.roles]\nadmin = ["os:{pwd.getpwuid(os.getuid()).pw_name}"]\n'

@@ -15,7 +15,7 @@ from engine.dag import OnInterrupt
 from engine.model import Choice, RunId, RunState, TaskState
 from tests.engine.running import Bench, gate, task
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.storm]
 
 ROOT = Path(__file__).parents[2]
 RETRY = OnInterrupt.RETRY
