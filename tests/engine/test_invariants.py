@@ -297,6 +297,7 @@ def history(template: Path) -> Iterator[History]:
             store.close()
 
 
+@pytest.mark.storm
 @settings(
     max_examples=25,
     deadline=None,

@@ -123,6 +123,7 @@ async def test_two_watches_on_one_database_ask_once(gated: Gated) -> None:
     assert len(await gated.all()) == 1
 
 
+@pytest.mark.storm
 async def test_many_waiting_gates_are_all_asked_about(sqlite_store: Store) -> None:
     """More than a batch or a look-up of keys holds; reading them again asks nothing twice."""
     gated = Gated(sqlite_store, FakeClock())

@@ -229,6 +229,7 @@ def _free_port() -> int:
 # One that dies
 
 
+@pytest.mark.storm
 async def test_a_bot_killed_between_the_click_and_the_answer_answers_once(tmp_path: Path) -> None:
     """SIGKILL right after the click was recorded: the next bot tells Airflow, once."""
     async with FakeAirflow() as airflow, Sandbox(manifest=MANIFEST) as sandbox:

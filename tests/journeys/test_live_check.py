@@ -49,6 +49,7 @@ async def test_the_doctor_hears_the_click_itself_when_no_bot_runs(signoff: Signo
     assert "The click of Ana reached Signoff" in await _text(signoff)
 
 
+@pytest.mark.storm
 async def test_it_does_not_matter_whether_the_bot_hears_it(signoff: Signoff) -> None:
     """Beside a bot that runs, a click goes to any connection; each is heard all the same."""
     async with signoff.bot():

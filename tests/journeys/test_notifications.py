@@ -114,6 +114,7 @@ async def test_whoever_turned_outcomes_off_hears_nothing(tmp_path: Path) -> None
         assert await told(world, "U0BOB", run_id) == []
 
 
+@pytest.mark.storm
 async def test_a_bot_killed_before_the_message_sends_it_once_after_its_start(
     tmp_path: Path,
 ) -> None:

@@ -164,6 +164,7 @@ def _followed_hours_ago(tx: Tx) -> None:
     assert schedules.move(tx, "local-dev", "hourly", tx.now, hours_ago)
 
 
+@pytest.mark.storm
 async def test_a_bot_starts_what_a_schedule_asks_for(tmp_path: Path) -> None:
     """The run that was missed is made up for; the card names the schedule; a terminal may decide.
 
