@@ -233,7 +233,7 @@ class TestRunTimeout:
             task("b", "touch ran", "a"),
             gate("ok"),
         )
-        run_id = await bench.submit(replace(dag, timeout=timedelta(seconds=0.5)))
+        run_id = await bench.submit(replace(dag, timeout=timedelta(seconds=3)))  # to start, too
         assert await bench.drive(run_id) is RunState.FAILED
         run = await bench.run_of(run_id)
         assert (run.cause, run.because) == (RunCause.TIMED_OUT, None)
