@@ -1,10 +1,9 @@
 """What Slack sends from the Home tab and the global shortcut, as frozen values."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.payloads import Malformed, Who, parse_who
+from bot.payloads import Malformed, Who, action_of, parse_who
 from bot.read_json import MisreadError, matching, optional_text, part, text
 from bot.tokens import HomeState, parse_home_state
 
@@ -52,11 +51,7 @@ def parse_home_turn(body: object) -> HomeTurn | Malformed:
     if isinstance(who, Malformed):
         return who
     try:
-        match part(body, "actions"):
-            case [Mapping() as action, *_]:
-                state = parse_home_state(action.get("value"))
-            case _:
-                state = None
+        state = parse_home_state(action_of(body).get("value"))
         if state is None:
             return Malformed("the button names no page")
         return HomeTurn(

@@ -123,7 +123,7 @@ class Command(Generic[R]):
 def parse_click(body: object) -> Click | Malformed:
     """Read `block_actions` of a button that names a checkpoint."""
     try:
-        action = _action(body)
+        action = action_of(body)
         target = parse_target(action.get("value"))
         if target is None:
             return Malformed("the button names no request")
@@ -142,7 +142,7 @@ def parse_click(body: object) -> Click | Malformed:
 def parse_page_turn(body: object) -> PageTurn | Malformed:
     """Read `block_actions` of Refresh or Next."""
     try:
-        state = parse_page_state(_action(body).get("value"))
+        state = parse_page_state(action_of(body).get("value"))
         if state is None:
             return Malformed("the button names no list")
         return PageTurn(who=_who(body), state=state, response_url=text(body, "response_url"))
@@ -153,7 +153,7 @@ def parse_page_turn(body: object) -> PageTurn | Malformed:
 def parse_live_check(body: object) -> LiveCheck | Malformed:
     """Read `block_actions` of the button that `signoff doctor --live` posts."""
     try:
-        reference = text(_action(body), "value")
+        reference = text(action_of(body), "value")
         if not is_reference(reference):
             return Malformed("the button names no test")
         return LiveCheck(who=_who(body), reference=reference)
@@ -228,7 +228,8 @@ def _who(body: object) -> Who:
     )
 
 
-def _action(body: object) -> Mapping[str, object]:
+def action_of(body: object) -> Mapping[str, object]:
+    """What was pressed or chosen. Raises `MisreadError`."""
     actions = part(body, "actions")
     first = actions[0] if isinstance(actions, list) and actions else None
     if not isinstance(first, Mapping):

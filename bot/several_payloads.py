@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from bot.payloads import Malformed, Who, parse_who
+from bot.payloads import Malformed, Who, action_of, parse_who
 from bot.read_json import MisreadError, optional_text, part, text
 from bot.tokens import (
     CHOICE,
@@ -53,11 +53,7 @@ def parse_asked(body: object) -> Asked | Malformed:
     if isinstance(who, Malformed):
         return who
     try:
-        match part(body, "actions"):
-            case [Mapping() as action, *_]:
-                state = parse_list_state(action.get("value"))
-            case _:
-                state = None
+        state = parse_list_state(action_of(body).get("value"))
         if state is None:
             return Malformed("the button names no list")
         return Asked(

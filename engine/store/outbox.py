@@ -149,13 +149,7 @@ def void(tx: Tx, checkpoint_id: str, kinds: Collection[DeliveryKind]) -> None:
             _delivery.c.kind.in_(kinds),
             _delivery.c.state == DeliveryState.PENDING,
         )
-        .values(
-            state=DeliveryState.VOID,
-            claimed_by=None,
-            claimed_until=None,
-            error=None,
-            ended_at=tx.now,
-        )
+        .values(_over(tx, DeliveryState.VOID))
     )
 
 
@@ -215,13 +209,7 @@ def finish(tx: Tx, delivery_id: int, holder: str) -> None:
     tx.run(
         _delivery.update()
         .where(_delivery.c.id == delivery_id, _delivery.c.claimed_by == holder)
-        .values(
-            state=DeliveryState.DONE,
-            claimed_by=None,
-            claimed_until=None,
-            error=None,
-            ended_at=tx.now,
-        )
+        .values(_over(tx, DeliveryState.DONE))
     )
 
 
@@ -255,13 +243,7 @@ def give_up(tx: Tx, delivery_id: int, holder: str, error: str) -> None:
     tx.run(
         _delivery.update()
         .where(_delivery.c.id == delivery_id, _delivery.c.claimed_by == holder)
-        .values(
-            state=DeliveryState.GIVEN_UP,
-            claimed_by=None,
-            claimed_until=None,
-            error=error,
-            ended_at=tx.now,
-        )
+        .values(_over(tx, DeliveryState.GIVEN_UP, error))
     )
 
 
@@ -279,13 +261,7 @@ def drop(tx: Tx, delivery_id: int, holder: str) -> None:
     tx.run(
         _delivery.update()
         .where(_delivery.c.id == delivery_id, _delivery.c.claimed_by == holder)
-        .values(
-            state=DeliveryState.VOID,
-            claimed_by=None,
-            claimed_until=None,
-            error=None,
-            ended_at=tx.now,
-        )
+        .values(_over(tx, DeliveryState.VOID))
     )
 
 
@@ -305,6 +281,17 @@ def count_in_lane(tx: Tx, lane: str) -> int:
     waiting = (_delivery.c.state == DeliveryState.PENDING, _delivery.c.lane == lane)
     found: int = tx.run(sa.select(sa.func.count(_delivery.c.id)).where(*waiting)).scalar_one()
     return found
+
+
+def _over(tx: Tx, state: DeliveryState, error: str | None = None) -> dict[str, Any]:
+    """What holds of a delivery that nobody works on any more."""
+    return {
+        "state": state,
+        "claimed_by": None,
+        "claimed_until": None,
+        "error": error,
+        "ended_at": tx.now,
+    }
 
 
 def _due(
