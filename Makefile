@@ -15,7 +15,7 @@ help: ## what there is
 demo: $(VENV)/.installed ## a local Slack, the real bot and a real DAG; ARGS="--auto approve" runs unattended
 	@$(BIN)/signoff demo $(ARGS)
 
-test: $(VENV)/.installed-dev ## the tests, in less than five minutes on two cores; ARGS="tests/engine -k expiry" narrows them
+test: $(VENV)/.installed-dev ## the tests, about five minutes on two cores; ARGS="tests/engine -k expiry" narrows them
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "not storm and not browser" $(ARGS)
 
 test-storms: $(VENV)/.installed-dev ## what takes long: processes killed, cut off and flooded, many random histories

@@ -36,7 +36,7 @@ def init(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
 ) -> None:
-    """Write a signoff.toml and an example DAG; walk through the tokens of Slack."""
+    """Write a signoff.toml, an example DAG and an audit key; ask for the tokens of Slack."""
     import sys
 
     from bot.cli.output import say, warn
