@@ -135,8 +135,7 @@ async def test_stats_count_and_time_what_people_decided(tmp_path: Path) -> None:
     async with running(tmp_path) as world:
         await decided(world)
         await decided(world, approve=False)
-        await world.start()
-        await world.card()
+        await world.paused(await world.start())
         said = await typed(world, "U0VIC", "/checkpoints stats")
         assert "approved   ████████████████████  1" in said
         assert "asked 3" in said
